@@ -1,14 +1,26 @@
-"""Settings (a first stub; the embedded server and DATABASE_URL follow)."""
+"""Settings; what differs between a checkout and an installation comes from the environment (see environment.py)."""
 
 import os
 from pathlib import Path
 
+from menshun.environment import read_environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = "stub"
-DEBUG = True
-ALLOWED_HOSTS = ["*"]
+_environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgres")
+
+SECRET_KEY = _environment.secret_key
+DEBUG = _environment.debug
+ALLOWED_HOSTS = _environment.allowed_hosts
+
+DATABASES = {"default": _environment.database}
+# psqlextra adds its features to this backend, which starts the embedded server and explains failed connections.
+POSTGRES_EXTRA_DB_BACKEND_BASE = "menshun.backend"
+# The library would create the extension hstore, which nothing here uses.
+POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False
+
 INSTALLED_APPS = [
     "pam",
+    "menshun",  # before staticfiles, whose runserver it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -18,14 +30,55 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "psqlextra",
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "psqlextra.backend",
-        "NAME": "postgres",
-        "USER": "postgres",
-        "HOST": os.environ.get("STUB_PG_HOST", ""),
-    }
-}
-POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "menshun.urls"
+WSGI_APPLICATION = "menshun.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
 USE_TZ = True
 TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+
+# What a migration or command reports as it goes is for the person who runs it.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"message": {"format": "{message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "message"}},
+    "loggers": {"pam": {"level": "INFO", "handlers": ["stderr"]}},
+}

@@ -27,7 +27,9 @@ class Account:
     uid: int
     gid: int
 
-    def run(self, command: Sequence[object], *, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: Sequence[object], *, cwd: Path, inherit: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a PostgreSQL program as this account; standard error joins standard output. The caller judges."""
         return subprocess.run(  # noqa: S603
             [str(part) for part in command],
@@ -36,6 +38,7 @@ class Account:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            pass_fds=() if inherit is None else (inherit,),
             **self._surroundings(cwd),
         )
 

@@ -58,8 +58,8 @@ def _is_postgres_of(process: psutil.Process, data: Path) -> bool:
         if process.name() != "postgres":
             return False
         try:
-            # Server and backends work in their data folder, also when that was moved since.
-            return Path(process.cwd()) == data
+            # Server and backends work in their data folder, wherever that was moved and also when it was removed.
+            return process.cwd() in (str(data), f"{data} (deleted)")
         except psutil.AccessDenied:
             # Root in a container may not ask that; the server's own command line names the folder too.
             return str(data) in process.cmdline()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from menshun.embedded.account import Account
 from menshun.embedded.processes import end_orphans, is_alive, is_ready, postmaster
+from menshun.embedded.sockets import PORT, SOCKET_NAME
 from pam.postgres.errors import MenshunError
 
 # Crash recovery after a kill -9 takes as long as it takes; after ten minutes something else is wrong.
 START_SECONDS = 600
 STOP_SECONDS = 600
 POLL_SECONDS = 0.02
-PORT = 5432  # a socket's name holds a port, though nothing listens there
 SUPERUSER = "postgres"
 
 
@@ -39,10 +39,10 @@ def major_version(bindir: Path) -> str:
     return answer.stdout.split()[2].partition(".")[0]
 
 
-def initdb(bindir: Path, data: Path, account: Account, arguments: Sequence[str]) -> None:
-    """Make a data folder."""
+def initdb(bindir: Path, data: Path, account: Account, arguments: Sequence[str], *, inherit: int | None = None) -> None:
+    """Make a data folder. `inherit` is a file descriptor that initdb holds open too."""
     command = [bindir / "initdb", "-D", data, f"--username={SUPERUSER}", "--encoding=UTF8", *arguments]
-    made = account.run(command, cwd=data.parent)
+    made = account.run(command, cwd=data.parent, inherit=inherit)
     if made.returncode != 0:
         raise MenshunError(f"PostgreSQL's data folder '{data}' could not be made. initdb said:\n{made.stdout}")
 
@@ -91,8 +91,7 @@ def _remove_stale_locks(data: Path, socket_folder: Path) -> None:
 
     Two servers on one data folder stay impossible without them: PostgreSQL also looks at its shared memory.
     """
-    socket = f".s.PGSQL.{PORT}"
-    for path in (data / "postmaster.pid", socket_folder / socket, socket_folder / f"{socket}.lock"):
+    for path in (data / "postmaster.pid", socket_folder / SOCKET_NAME, socket_folder / f"{SOCKET_NAME}.lock"):
         path.unlink(missing_ok=True)
 
 

@@ -21,6 +21,7 @@ from psycopg2.extensions import connection as Connection
 from menshun.embedded import programs
 from menshun.embedded.account import account_for, let_read, open_the_way
 from menshun.embedded.processes import end_orphans, postmaster
+from menshun.embedded.sockets import PORT
 
 
 class Cluster:
@@ -46,7 +47,7 @@ class Cluster:
         self.auth = auth
         self.password = password
         self.initdb_arguments = initdb
-        self.port = programs.PORT
+        self.port = PORT
 
     def __enter__(self) -> Self:
         # Short and not pytest's own folder: the path of a socket has a limit of some 100 bytes.

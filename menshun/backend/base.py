@@ -1,0 +1,40 @@
+"""The database wrapper; psqlextra builds its own on it (POSTGRES_EXTRA_DB_BACKEND_BASE)."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from django.db.backends.postgresql import base
+
+from menshun.backend.client import DatabaseClient
+from menshun.backend.connecting import check_server, explain_failure
+from menshun.backend.schema import DatabaseSchemaEditor
+from menshun.embedded.server import EmbeddedServer, server_in
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connects to PostgreSQL, starting the embedded server where the settings name one."""
+
+    SchemaEditorClass = DatabaseSchemaEditor
+    client_class = DatabaseClient
+
+    def embedded_server(self) -> EmbeddedServer | None:
+        """The embedded server behind this connection, if it is one."""
+        folder: Path | None = self.settings_dict.get("EMBEDDED_SERVER")
+        return None if folder is None else server_in(folder)
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect; a server that cannot be reached or used is explained in one sentence."""
+        server = self.embedded_server()
+        if server is not None:
+            server.use()
+        try:
+            connection = super().get_new_connection(conn_params)
+        except psycopg2.Error as error:
+            raise explain_failure(error, conn_params, server) from error
+        try:
+            check_server(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection

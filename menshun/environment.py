@@ -1,0 +1,103 @@
+"""What the environment says: DATABASE_URL, and with it SECRET_KEY and ALLOWED_HOSTS.
+
+Without DATABASE_URL this is a developer's checkout with its embedded server. With it, this is a real installation:
+nothing has a default then, and debugging is off.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from menshun.embedded.server import DATABASE, SUPERUSER
+from menshun.embedded.sockets import PORT, socket_folder
+
+EXAMPLE = "postgresql://menshun:PASSWORD@db.example.com:5432/menshun"
+SCHEMES = ("postgres", "postgresql")
+CONNECT_SECONDS = 10
+
+# Not a secret: it signs the sessions of a server that only this machine reaches.
+DEVELOPMENT_KEY = "development-only-key-of-a-checkout-without-DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The settings that differ between a checkout and an installation."""
+
+    database: Mapping[str, Any]
+    secret_key: str
+    allowed_hosts: list[str]
+    debug: bool
+
+
+def read_environment(variables: Mapping[str, str], embedded_folder: Path) -> Environment:
+    """The settings that follow from the environment's variables; ImproperlyConfigured says all that is wrong."""
+    url = variables.get("DATABASE_URL")
+    if url is None:
+        hosts = ["localhost", "127.0.0.1", "[::1]"]
+        return Environment(_embedded_database(embedded_folder), DEVELOPMENT_KEY, hosts, debug=True)
+    secret_key = variables.get("SECRET_KEY", "").strip()
+    hosts = [host.strip() for host in variables.get("ALLOWED_HOSTS", "").split(",") if host.strip()]
+    problems = [problem for problem in (_url_problem(url), _key_problem(secret_key), _hosts_problem(hosts)) if problem]
+    if problems:
+        raise ImproperlyConfigured(
+            " ".join([*problems, "To use the embedded server of this checkout instead: unset DATABASE_URL"])
+        )
+    return Environment(_own_database(url), secret_key, hosts, debug=False)
+
+
+def _embedded_database(folder: Path) -> dict[str, Any]:
+    return {
+        "ENGINE": "psqlextra.backend",
+        "NAME": DATABASE,
+        "USER": SUPERUSER,
+        "HOST": str(socket_folder(folder.resolve())),
+        "PORT": str(PORT),
+        "EMBEDDED_SERVER": folder,  # tells our database backend to have that server running
+    }
+
+
+def _own_database(url: str) -> dict[str, Any]:
+    database = cast(dict[str, Any], dj_database_url.parse(url, engine="psqlextra.backend"))
+    database.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_SECONDS)
+    return database
+
+
+def _url_problem(url: str) -> str | None:
+    # No message shows the URL: it holds a password.
+    if not url.strip():
+        # Not taken for "not set": a deployment with an empty variable would quietly migrate a server of its own.
+        what = "is set, but empty"
+    else:
+        try:
+            parts = urlsplit(url)
+            dj_database_url.parse(url)
+        except ValueError:
+            what = "is not a PostgreSQL URL; a special character in its password must be written as %XX"
+        else:
+            if parts.scheme in SCHEMES and parts.path.strip("/"):
+                return None
+            what = "names no database" if parts.scheme in SCHEMES else "does not begin with postgresql://"
+    return f"DATABASE_URL {what}. Write it like this: DATABASE_URL='{EXAMPLE}'."
+
+
+def _key_problem(secret_key: str) -> str | None:
+    return (
+        None
+        if secret_key
+        else "DATABASE_URL is set, so SECRET_KEY must be set too, to a long random text. Make one: "
+        "python -c 'import secrets; print(secrets.token_urlsafe(50))'."
+    )
+
+
+def _hosts_problem(hosts: list[str]) -> str | None:
+    return (
+        None
+        if hosts
+        else "DATABASE_URL is set, so ALLOWED_HOSTS must be set too, to the names this site is reached by, separated "
+        "by commas: ALLOWED_HOSTS=pam.example.com,localhost."
+    )
