@@ -1,7 +1,7 @@
 """Index classes that allow the names PostgreSQL allows.
 
-Django refuses index names of more than 30 characters, for the sake of databases that are not ours. PostgreSQL's limit is
-63 bytes and our longest name has 42 characters. Migrations name these classes, so they stay where they are.
+Django refuses index names of more than 30 characters, for the sake of databases that are not ours. PostgreSQL allows
+63 bytes, and our longest name has 42 characters. Migrations name these classes, so they stay where they are.
 """
 
 from django.contrib.postgres import indexes as postgres

@@ -1,0 +1,13 @@
+"""The migration operations of this project, one per file."""
+
+from pam.postgres.operations.add_index import AddIndexConcurrently
+from pam.postgres.operations.add_unique_constraint import AddUniqueConstraintConcurrently
+from pam.postgres.operations.extension import TrigramExtension
+from pam.postgres.operations.remove_index import RemoveIndexConcurrently
+
+__all__ = [
+    "AddIndexConcurrently",
+    "AddUniqueConstraintConcurrently",
+    "RemoveIndexConcurrently",
+    "TrigramExtension",
+]

@@ -1,0 +1,75 @@
+"""Who is at work in the database: the sessions that block us, and how far an index build is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from pam.postgres.sql import query
+
+QUERY_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session of the server. `age` is that of its transaction (of the session itself when it has none)."""
+
+    pid: int
+    user: str
+    state: str
+    age: timedelta
+    query: str
+
+    def __str__(self) -> str:
+        text = " ".join(self.query.split())
+        shown = text if len(text) <= QUERY_WIDTH else text[: QUERY_WIDTH - 3] + "..."
+        age = timedelta(seconds=int(self.age.total_seconds()))
+        return f"pid {self.pid} (user {self.user}, for {age}, {self.state}): {shown or 'no query shown'}"
+
+
+@dataclass(frozen=True)
+class BuildProgress:
+    """A row of pg_stat_progress_create_index: `done` of `total` blocks or rows of one phase."""
+
+    phase: str
+    done: int
+    total: int
+    unit: str
+
+
+def backend_pid(connection: BaseDatabaseWrapper) -> int:
+    """The server's process id of this session."""
+    connection.ensure_connection()
+    pid: int = connection.connection.info.backend_pid
+    return pid
+
+
+def blocking(connection: BaseDatabaseWrapper, pid: int) -> list[Session]:
+    """The sessions for which session `pid` waits just now; empty if it does not wait."""
+    return _sessions(connection, "blocking", pid=pid)
+
+
+def holding(connection: BaseDatabaseWrapper, relations: Iterable[int], modes: Iterable[str]) -> list[Session]:
+    """The other sessions that hold one of the lock `modes` (as pg_locks names them) on one of the relations."""
+    return _sessions(connection, "holding", relations=list(relations), modes=list(modes))
+
+
+def advisory_holder(connection: BaseDatabaseWrapper, first: int, second: int) -> Session | None:
+    """The session that holds the advisory lock of these two keys in this database, or None."""
+    sessions = _sessions(connection, "advisory_holder", first=first, second=second)
+    return sessions[0] if sessions else None
+
+
+def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress | None:
+    """How far the CREATE INDEX of session `pid` is; None if it runs none."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("activity", "build_progress"), {"pid": pid})
+        row = cursor.fetchone()
+    return BuildProgress(*row) if row else None
+
+
+def _sessions(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: object) -> list[Session]:
+    with connection.cursor() as cursor:
+        cursor.execute(query("activity", query_name), parameters)
+        return [Session(*row) for row in cursor.fetchall()]

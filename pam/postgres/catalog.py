@@ -1,0 +1,121 @@
+"""Catalog rows as frozen dataclasses: names or oids in, facts out. Nothing here changes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres.sql import query
+
+PLAIN, PARTITIONED = "r", "p"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or index as the catalog names it. `kind` is pg_class.relkind."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+
+    @property
+    def is_partitioned(self) -> bool:
+        return self.kind == PARTITIONED
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class IndexDefinition:
+    """What an index is, apart from its name, its table and where it is stored: two equal ones serve the same queries.
+
+    `opclasses`, `collations` and `options` are the catalog's vectors as text; they compare within one database.
+    """
+
+    method: str
+    unique: bool
+    nulls_not_distinct: bool
+    key_count: int
+    columns: tuple[str, ...]
+    opclasses: str
+    collations: str
+    options: str
+    predicate: str | None
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index of the catalog. `parent_oid` is the partitioned index that it is attached to."""
+
+    oid: int
+    schema: str
+    name: str
+    table_oid: int
+    table: str
+    is_partitioned: bool
+    is_valid: bool
+    parent_oid: int | None
+    statement: str
+    definition: IndexDefinition
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An installed extension. `is_visible`: its operators are found without naming the schema."""
+
+    schema: str
+    comment: str | None
+    is_visible: bool
+
+
+def relation(connection: BaseDatabaseWrapper, quoted_name: str) -> Relation | None:
+    """The relation that a quoted name stands for in this session's search_path, or None."""
+    rows = _rows(connection, "relation", name=quoted_name)
+    return Relation(*rows[0]) if rows else None
+
+
+def partitions(connection: BaseDatabaseWrapper, table: Relation) -> list[Relation]:
+    """The direct partitions of `table`, by name; empty for a plain table."""
+    return [Relation(*row) for row in _rows(connection, "partitions", table=table.oid)]
+
+
+def index(connection: BaseDatabaseWrapper, schema: str, name: str) -> Index | None:
+    """The index called `name` in `schema`, or None."""
+    rows = _rows(connection, "index", schema=schema, name=name)
+    if not rows:
+        return None
+    *facts, method, unique, nulls_not_distinct, key_count, columns, opclasses, collations, options, predicate = rows[0]
+    definition = IndexDefinition(
+        method, unique, nulls_not_distinct, key_count, tuple(columns), opclasses, collations, options, predicate
+    )
+    return Index(*facts, definition=definition)
+
+
+def attached_index(connection: BaseDatabaseWrapper, parent: Index, partition: Relation) -> Index | None:
+    """The index of `partition` that is attached to the index `parent` of its parent table, or None."""
+    rows = _rows(connection, "attached_index", index=parent.oid, table=partition.oid)
+    return index(connection, *rows[0]) if rows else None
+
+
+def extension(connection: BaseDatabaseWrapper, name: str) -> Extension | None:
+    """The installed extension `name`, or None."""
+    rows = _rows(connection, "extension", name=name)
+    return Extension(*rows[0]) if rows else None
+
+
+def _rows(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: Any) -> Sequence[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query("catalog", query_name), parameters)
+        return cursor.fetchall()

@@ -1,0 +1,89 @@
+"""Model fields for what this schema stores: time-carrying keys, UPNs, hashes, networks.
+
+Django's fields take type arguments in their stubs but not when they run, hence the `type-arg` remarks.
+"""
+
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any, cast
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from pam.postgres.uuid7 import uuid7_at
+
+
+class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
+    """A primary key made from the row's own time, so that a row of the past gets an id of the past."""
+
+    def __init__(self, *args: Any, time_field: str, **kwargs: Any) -> None:
+        self.time_field = time_field
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "time_field": self.time_field}
+
+    def get_pk_value_on_save(self, instance: models.Model) -> UUID:
+        """Django asks here for the key of a row that has none, in save() and in bulk_create()."""
+        field = cast("models.DateTimeField[Any, Any]", instance._meta.get_field(self.time_field))
+        time = field.to_python(getattr(instance, self.time_field))
+        if not isinstance(time, datetime):
+            raise TypeError(f"The id is made from {self.time_field}, which must be a time, not {time!r}.")
+        return uuid7_at(time)
+
+
+class UpnField(models.CharField):  # type: ignore[type-arg]
+    """A user principal name: Entra does not care about case, so it is stored, and looked up, in lower case."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        return text.lower() if isinstance(text, str) else text
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(super().get_prep_value(value))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """The instance shows what was stored."""
+        value = super().pre_save(model_instance, add)
+        if isinstance(value, str):
+            value = value.lower()
+            setattr(model_instance, self.attname, value)
+        return value
+
+
+class HexDigestField(models.CharField):  # type: ignore[type-arg]
+    """The 64 lower-case hexadecimal digits of a SHA-256 digest, as char(64)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "max_length": 64})
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_length"]
+        return name, path, args, kwargs
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "char(64)"
+
+
+class CidrField(models.Field):  # type: ignore[type-arg]
+    """A network or a single address, as PostgreSQL's cidr; text in Python."""
+
+    description = "Network in CIDR notation"
+    empty_strings_allowed = False
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "cidr"
+
+    def to_python(self, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return str(ip_network(value))
+        except ValueError as error:
+            raise ValidationError(
+                "%(value)s is not a network: %(error)s.", params={"value": value, "error": error}
+            ) from error

@@ -1,0 +1,181 @@
+"""Timeouts, bounded retries and the advisory lock of a run. This is the only place that sets a timeout.
+
+How we wait for a lock depends on whom the waiting itself hinders. A request for a strong lock makes every later
+client queue behind it, so it is given up after a blink and tried again after a pause, outside the queue
+(`BRIEF`). A request that no reader or writer conflicts with may stay longer (`CALM`): long enough for the server to
+cancel an autovacuum in its way, which it does after `deadlock_timeout`, one second unless it was changed.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging import getLogger
+from typing import TypeVar
+
+from django.db import OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres import activity
+from pam.postgres.catalog import Relation, partitions
+from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, LockUnavailable, RunInProgress, sqlstate
+
+logger = getLogger("pam.migrations")
+T = TypeVar("T")
+
+# How long a concurrent build waits for older transactions, and a run for another run, before it gives up.
+HOUR_MS = 60 * 60 * 1000
+RUN_PATIENCE_SECONDS = 60 * 60
+
+# The two keys of the advisory lock: "mens", "hun" in ASCII.
+RUN_LOCK = (0x6D656E73, 0x0068756E)
+
+# https://www.postgresql.org/docs/current/explicit-locking.html#TABLE-LOCK-COMPATIBILITY
+_STRONG = ("ShareUpdateExclusiveLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
+CONFLICTS = {
+    "ACCESS SHARE": ("AccessExclusiveLock",),
+    "SHARE UPDATE EXCLUSIVE": ("ShareLock", *_STRONG),
+    "SHARE": ("RowExclusiveLock", *_STRONG),
+    "ACCESS EXCLUSIVE": ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareLock", *_STRONG),
+}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one try may wait for a lock, how often it is tried, and how the pauses between tries grow (seconds)."""
+
+    lock_timeout_ms: int
+    attempts: int
+    first_pause: float
+    longest_pause: float
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to stay away after try number `attempt` (from 1): doubled each time, capped, half of it random."""
+        longest = min(self.longest_pause, self.first_pause * 2 ** (attempt - 1))
+        return random.uniform(longest / 2, longest)  # noqa: S311 (spreads retries, guards nothing)
+
+
+BRIEF = Patience(lock_timeout_ms=50, attempts=40, first_pause=0.05, longest_pause=2)
+CALM = Patience(lock_timeout_ms=2000, attempts=10, first_pause=0.2, longest_pause=5)
+
+
+def timeout_statements(lock_ms: int) -> tuple[str, ...]:
+    """The statements that `timeouts` amounts to, for `sqlmigrate` to print."""
+    return (f"SET lock_timeout = {lock_ms}", "SET statement_timeout = 0")
+
+
+def reset_statements() -> tuple[str, ...]:
+    """The statements that end `timeout_statements` in a session that had no values of its own."""
+    return ("RESET lock_timeout", "RESET statement_timeout")
+
+
+@contextmanager
+def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]:
+    """Bound the wait for each lock by `lock_ms` milliseconds, lift `statement_timeout`, and put both back at the end.
+
+    They hold for the session, so the block may not begin inside a transaction that could be aborted within it.
+    A role's `statement_timeout` is meant for its queries; a build that it cancels would leave an INVALID index.
+    """
+    before = _set_timeouts(connection, str(lock_ms), "0")
+    try:
+        yield
+    finally:
+        if is_open(connection):
+            _set_timeouts(connection, *before)
+
+
+def _set_timeouts(connection: BaseDatabaseWrapper, lock: str, statement: str) -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        before: tuple[str, str] = cursor.fetchone()
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+            [lock, statement],
+        )
+    return before
+
+
+def is_open(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the session still has its server, as far as the driver knows from the last statement."""
+    return connection.connection is not None and not connection.connection.closed
+
+
+def with_retries(
+    connection: BaseDatabaseWrapper, patience: Patience, mode: str, relations: list[Relation], action: Callable[[], T]
+) -> T:
+    """Run `action`, which asks for a lock of `mode` on `relations`, until it gets it or patience is used up.
+
+    Each try is a statement or transaction of its own, so that between two tries we hold nothing and stand in no queue.
+    Raises LockUnavailable, which names the sessions in the way.
+    """
+    for attempt in range(1, patience.attempts + 1):
+        try:
+            with timeouts(connection, lock_ms=patience.lock_timeout_ms):
+                return action()
+        except OperationalError as error:
+            if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
+                raise
+            holders = activity.holding(connection, [relation.oid for relation in relations], CONFLICTS[mode])
+            if attempt == patience.attempts:
+                raise LockUnavailable(mode, [str(relation) for relation in relations], attempt, holders) from error
+            logger.debug("no %s lock on %s at try %d: %s", mode, relations, attempt, holders)
+        time.sleep(patience.pause(attempt))
+    raise AssertionError("a Patience has at least one attempt")
+
+
+def with_table_lock(
+    connection: BaseDatabaseWrapper, table: Relation, mode: str, action: Callable[[], None], *, only: bool = False
+) -> None:
+    """Run `action` in a short transaction that holds a lock of `mode` on `table` (with its partitions unless `only`).
+
+    SHARE UPDATE EXCLUSIVE comes first, calmly: it makes an autovacuum give way and hinders no reader or writer. Only
+    then is the strong lock asked for, briefly. Raises LockUnavailable, nothing changed.
+    """
+    scope = sql.SQL("ONLY ") if only else sql.SQL("")
+    relations = [table] if only else [table, *partitions(connection, table)]
+
+    def locked() -> None:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            for lock, patience in (("SHARE UPDATE EXCLUSIVE", CALM), (mode, BRIEF)):
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
+                cursor.execute(sql.SQL("LOCK TABLE {}{} IN {} MODE").format(scope, table.identifier, sql.SQL(lock)))
+            action()
+
+    with_retries(connection, BRIEF, mode, relations, locked)
+
+
+@contextmanager
+def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN_PATIENCE_SECONDS) -> Iterator[None]:
+    """Let one run at a time change this database; a second one says for whom it waits, and leaves after a while.
+
+    A session-level advisory lock: the server frees it when the session ends, however it ends. It may be taken again by
+    the session that has it. Raises RunInProgress.
+    """
+    _take_run_lock(connection, patience_seconds)
+    try:
+        yield
+    finally:
+        if is_open(connection):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", RUN_LOCK)
+
+
+def _take_run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> None:
+    # Asked for again and again, never waited for: a session that waits inside pg_advisory_lock holds a snapshot, and
+    # the CREATE INDEX CONCURRENTLY of the other run would wait for that snapshot: a deadlock.
+    deadline = time.monotonic() + patience_seconds
+    told = False
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", RUN_LOCK)
+            if cursor.fetchone()[0]:
+                return
+        holder = activity.advisory_holder(connection, *RUN_LOCK)
+        if time.monotonic() >= deadline:
+            raise RunInProgress(holder)
+        if not told and holder:
+            logger.warning("Another run is changing this database; waiting for it to end: %s", holder)
+            told = True
+        time.sleep(min(1.0, patience_seconds))

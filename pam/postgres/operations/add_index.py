@@ -1,0 +1,39 @@
+"""AddIndexConcurrently: an index on a live table."""
+
+from django.contrib.postgres import operations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+
+from pam.postgres.operations import online_index
+
+
+class AddIndexConcurrently(operations.AddIndexConcurrently):
+    """Django's operation of this name, which also heals, is polite, shows progress and knows partitioned tables.
+
+    Interrupted in any way, it can be run again: an INVALID index is dropped and built again, a valid one of the same
+    definition is accepted, another one under the name is an error. Locks and errors: `pam.postgres.online_index`.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self._ensure_not_in_transaction(schema_editor)
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            online_index.build(schema_editor, online_index.spec_of(schema_editor, model, self.index))
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self._ensure_not_in_transaction(schema_editor)
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            online_index.drop(schema_editor, online_index.spec_of(schema_editor, model, self.index))

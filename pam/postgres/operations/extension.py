@@ -1,0 +1,122 @@
+"""TrigramExtension: pg_trgm comes and goes, but only if it is ours to take away."""
+
+from logging import getLogger
+
+from django.contrib.postgres import operations
+from django.db import Error, router, transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+
+from pam.postgres import catalog
+from pam.postgres.errors import NEXT, MenshunError, detail, sqlstate
+from pam.postgres.operations import reviewed_sql
+
+logger = getLogger("pam.migrations")
+
+INSUFFICIENT_PRIVILEGE = "42501"
+NOT_INSTALLED_ON_SERVER = ("0A000", "58P01")
+DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
+
+# The comment that tells an extension we made from one that was there before; pg_dump carries it.
+OURS = "text similarity by trigrams; created by a migration of menshun, which drops it on the way back"
+
+
+class ExtensionRefused(MenshunError):
+    """The extension could not be made, or cannot be used from here."""
+
+
+class TrigramExtension(operations.TrigramExtension):
+    """Django's operation, whose way back leaves an extension that was there before or that something else uses.
+
+    Locks: none on any table. Raises ExtensionRefused.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if not router.allow_migrate(schema_editor.connection.alias, app_label):
+            return
+        name = schema_editor.quote_name(self.name)
+        if schema_editor.collect_sql:
+            reviewed_sql.show(
+                schema_editor,
+                f"CREATE EXTENSION IF NOT EXISTS {name}",
+                "Lock: none on any table. The plain case is shown: an extension that is there is left as it is.",
+            )
+            reviewed_sql.show(schema_editor, self._mark(name), "Lock: none on any table.")
+        else:
+            self._create(schema_editor, name)
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if not router.allow_migrate(schema_editor.connection.alias, app_label):
+            return
+        statement = f"DROP EXTENSION {schema_editor.quote_name(self.name)}"
+        if schema_editor.collect_sql:
+            reviewed_sql.show(
+                schema_editor,
+                statement,
+                "Lock: none on any table. The plain case is shown: an extension that was there before this project,",
+                "or that something else uses, is left.",
+            )
+        else:
+            self._drop(schema_editor, statement)
+
+    def _create(self, schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
+        connection = schema_editor.connection
+        if catalog.extension(connection, self.name):
+            logger.info("%s: was there before; it stays as it is, also on the way back", self.name)
+        else:
+            try:
+                schema_editor.execute(f"CREATE EXTENSION {name}", params=None)
+            except Error as error:
+                raise self._refused(error) from error
+            schema_editor.execute(self._mark(name), params=None)
+        extension = catalog.extension(connection, self.name)
+        if extension and not extension.is_visible:
+            raise ExtensionRefused(
+                f"The extension {self.name} is in the schema {extension.schema}, which is not in this session's "
+                f'search_path. Add it, for example: ALTER ROLE CURRENT_USER SET search_path = "$user", public, '
+                f"{extension.schema}. {NEXT}"
+            )
+
+    def _refused(self, error: Error) -> ExtensionRefused:
+        if sqlstate(error) == INSUFFICIENT_PRIVILEGE:
+            return ExtensionRefused(
+                f"This role may not create the extension {self.name}. Let the database's owner or a superuser run, in "
+                f"this database: CREATE EXTENSION {self.name}; or GRANT CREATE ON DATABASE to this role. {NEXT}"
+            )
+        if sqlstate(error) in NOT_INSTALLED_ON_SERVER:
+            return ExtensionRefused(
+                f"The server does not have the extension {self.name}. Install PostgreSQL's contrib package for its "
+                f"version there. {NEXT}"
+            )
+        return ExtensionRefused(f"The extension {self.name} could not be created: {str(error).strip()} {NEXT}")
+
+    def _drop(self, schema_editor: BaseDatabaseSchemaEditor, statement: str) -> None:
+        connection = schema_editor.connection
+        extension = catalog.extension(connection, self.name)
+        if extension is None:
+            return
+        if extension.comment != OURS:
+            logger.warning("%s: was there before this project; it stays", self.name)
+            return
+        try:
+            with transaction.atomic(using=connection.alias):
+                schema_editor.execute(statement, params=None)
+        except Error as error:
+            if sqlstate(error) != DEPENDENT_OBJECTS_STILL_EXIST:
+                raise
+            logger.warning("%s: something else uses it, so it stays: %s", self.name, detail(error))
+
+    def _mark(self, name: str) -> str:
+        return f"COMMENT ON EXTENSION {name} IS '{OURS}'"

@@ -1,0 +1,65 @@
+-- Facts of the catalog, by name of the schema or by oid. Each takes ACCESS SHARE on catalog tables only.
+
+-- name: relation
+-- The table or index that a (quoted, perhaps qualified) name stands for in this session; no row if there is none.
+SELECT c.oid, n.nspname, c.relname, c.relkind
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass(%(name)s)
+
+-- name: partitions
+-- The direct partitions of a table, in the order of their names.
+SELECT c.oid, n.nspname, c.relname, c.relkind
+FROM pg_catalog.pg_inherits i
+JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE i.inhparent = %(table)s AND c.relispartition
+ORDER BY c.relname
+
+-- name: index
+-- The index of one name in one schema, with all that makes two definitions the same but its name, table and storage.
+SELECT
+    c.oid,
+    n.nspname,
+    c.relname,
+    x.indrelid,
+    x.indrelid::pg_catalog.regclass::text,
+    c.relkind = 'I',
+    x.indisvalid,
+    i.inhparent,
+    pg_catalog.pg_get_indexdef(x.indexrelid),
+    am.amname,
+    x.indisunique,
+    x.indnullsnotdistinct,
+    x.indnkeyatts,
+    ARRAY(
+        SELECT pg_catalog.pg_get_indexdef(x.indexrelid, position, false)
+        FROM pg_catalog.generate_series(1, x.indnatts) AS position
+        ORDER BY position
+    ),
+    x.indclass::text,
+    x.indcollation::text,
+    x.indoption::text,
+    pg_catalog.pg_get_expr(x.indpred, x.indrelid)
+FROM pg_catalog.pg_index x
+JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_am am ON am.oid = c.relam
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
+WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+
+-- name: attached_index
+-- The index of a partition that is attached to a given index of its parent table.
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_inherits i
+JOIN pg_catalog.pg_index x ON x.indexrelid = i.inhrelid
+JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE i.inhparent = %(index)s AND x.indrelid = %(table)s
+
+-- name: extension
+-- An installed extension: its schema, its comment, and whether a session without a schema name finds its operators.
+SELECT n.nspname, pg_catalog.obj_description(e.oid, 'pg_extension'), n.nspname = ANY (pg_catalog.current_schemas(true))
+FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = %(name)s

@@ -1,0 +1,68 @@
+"""Watches an index build from a second connection: how far it is, and for whom it waits."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import getLogger
+
+from django.db import Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from tqdm import tqdm
+
+from pam.postgres import activity
+
+logger = getLogger("pam.migrations")
+
+INTERVAL_SECONDS = 0.5
+
+
+@contextmanager
+def watched_build(connection: BaseDatabaseWrapper, index: str) -> Iterator[None]:
+    """While the block builds `index`: a progress bar at a terminal, and a line for each session in the way.
+
+    The watcher asks in short statements of its own, so that the build never waits for it. It takes no lock. A watcher
+    that cannot ask says so once and leaves the build alone.
+    """
+    pid = activity.backend_pid(connection)
+    done = threading.Event()
+    watcher = threading.Thread(
+        target=_watch, args=(connection.alias, pid, index, done), name=f"watch {index}", daemon=True
+    )
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch(alias: str, pid: int, index: str, done: threading.Event) -> None:
+    # Connections are per thread, so this is one of the watcher's own.
+    own = connections[alias]
+    told: set[int] = set()
+    try:
+        with tqdm(desc=index, leave=False, disable=not sys.stderr.isatty(), bar_format=BAR, file=sys.stderr) as bar:
+            while not done.wait(INTERVAL_SECONDS):
+                _show_progress(bar, index, activity.build_progress(own, pid))
+                for session in activity.blocking(own, pid):
+                    if session.pid not in told:
+                        told.add(session.pid)
+                        logger.warning("%s waits for an older transaction: %s", index, session)
+    except Error as error:
+        logger.warning("%s: its progress cannot be shown: %s", index, str(error).strip())
+    finally:
+        own.close()
+
+
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
+
+
+def _show_progress(bar: "tqdm[None]", index: str, progress: activity.BuildProgress | None) -> None:
+    if progress is None:
+        return
+    bar.set_description(f"{index} ({progress.phase})", refresh=False)
+    bar.unit = progress.unit
+    bar.total = progress.total or None
+    bar.n = progress.done
+    bar.refresh()

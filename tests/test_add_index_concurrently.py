@@ -1,0 +1,436 @@
+"""AddIndexConcurrently in eight acts, on plain and on partitioned tables."""
+
+import logging
+import pytest
+from django.db import NotSupportedError, connections, models
+from django.db.migrations.writer import MigrationWriter
+from django.test.utils import CaptureQueriesContext, override_settings
+
+from pam.postgres import concurrent_index, locks
+from pam.postgres.errors import BuildFailed, LockUnavailable, NameTaken, RunInProgress, TableMissing
+from pam.postgres.indexes import GinIndex, Index
+from pam.postgres.locks import Patience, exclusive_run
+from pam.postgres.operations import AddIndexConcurrently
+from tests.support import toys
+from tests.support.databases import session
+from tests.support.indexes import index_oid, index_validity, invalidate
+from tests.support.routers import Forbid
+from tests.support.threads import actor, failure_of, until, writers
+
+IMPATIENT = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
+PARENT_AND_MONTHS = {toys.INDEX.name: True} | {f"{toys.INDEX.name}_{month}": True for month in toys.MONTHS}
+
+
+def operation(index: models.Index = toys.INDEX) -> AddIndexConcurrently:
+    return AddIndexConcurrently("Toy", index)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "partitioned"])
+def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
+    """The table made; returns the indexes that are to be there, all valid."""
+    toys.make_table(database, partitioned=request.param)
+    return PARENT_AND_MONTHS if request.param else {toys.INDEX.name: True}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and short tries, so that a test of the refusal is quick."""
+    for module in (concurrent_index, locks):
+        monkeypatch.setattr(module, "CALM", IMPATIENT)
+    monkeypatch.setattr(locks, "BRIEF", IMPATIENT)
+
+
+# 1. Describe
+
+
+def test_describe():
+    assert operation().describe() == ("Concurrently create index ix_toys_name_partial on field(s) name of model Toy")
+    assert operation().migration_name_fragment == "toy_ix_toys_name_partial"
+    assert operation().category.value == "+"
+
+
+# 2. State forwards
+
+
+def test_state_forwards():
+    state = toys.state()
+    operation().state_forwards(toys.APP, state)
+    assert state.models["pam", "toy"].options["indexes"] == [toys.INDEX]
+
+
+# 3. Database forwards
+
+
+def test_forwards_builds_a_valid_index(database, toy_table):
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == toy_table
+
+
+def test_forwards_of_a_gin_index_and_an_empty_table(database):
+    toys.make_table(database, rows=0)
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE EXTENSION pg_trgm")
+    gin = GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="ix_toys_search_gin")
+    toys.forwards(database, operation(gin), toys.state())
+    assert index_validity(database, "ix_toys%") == {"ix_toys_search_gin": True}
+
+
+def test_a_partition_that_is_partitioned_itself(database):
+    toys.make_table(database, partitioned=True)
+    with connections[database].cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE toys_2026_04 PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')"
+            " PARTITION BY RANGE (made_at)"
+        )
+        cursor.execute(
+            "CREATE TABLE april_first PARTITION OF toys_2026_04 FOR VALUES FROM ('2026-04-01') TO ('2026-04-02')"
+        )
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == PARENT_AND_MONTHS | {
+        "ix_toys_name_partial_2026_04": True,
+        "ix_toys_name_partial_2026_04_april_first": True,
+    }
+
+
+def test_a_partition_that_comes_later_has_it_too(database):
+    toys.make_table(database, partitioned=True)
+    toys.forwards(database, operation(), toys.state())
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE TABLE later PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')")
+    assert index_validity(database, "later%") == {"later_name_idx": True}
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_odd_names_in_another_schema_by_an_owner_who_is_no_superuser(database, partitioned):
+    connection = connections[database]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS toy_owner")
+        cursor.execute("CREATE ROLE toy_owner")
+        cursor.execute('CREATE SCHEMA "Odd Schema" AUTHORIZATION toy_owner')
+        # an index of the same name in a schema that comes first must not be taken for ours
+        cursor.execute("CREATE SCHEMA first AUTHORIZATION toy_owner")
+        cursor.execute('CREATE TABLE first.decoy (x int); CREATE INDEX "Ix Odd; DROP" ON first.decoy (x)')
+        cursor.execute("SET ROLE toy_owner")
+        cursor.execute('SET search_path = first, "Odd Schema"')
+    toys.make_table(database, "Odd Table", partitioned=partitioned, schema="Odd Schema")
+    odd = Index(fields=["name"], name="Ix Odd; DROP")
+    before = toys.state("Odd Table")
+    toys.forwards(database, operation(odd), before)
+    toys.forwards(database, operation(odd), before)
+    assert all(index_validity(database, "Ix Odd%").values())
+    assert len(index_validity(database, "Ix Odd%")) == (4 if partitioned else 1)
+    toys.backwards(database, operation(odd), before)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT schemaname FROM pg_indexes WHERE indexname LIKE 'Ix Odd%'")
+        assert cursor.fetchall() == [("first",)]
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP SCHEMA first CASCADE")
+        cursor.execute("DROP OWNED BY toy_owner")
+        cursor.execute("DROP ROLE toy_owner")
+
+
+def test_long_names_are_cut_the_same_way_each_time(database):
+    toys.make_table(database, "t" * 63, rows=1)
+    long = Index(fields=["name"], name="ix_" + "n" * 60)
+    for _ in range(2):
+        toys.forwards(database, operation(long), toys.state("t" * 63))
+    assert index_validity(database, "ix_nn%") == {long.name: True}
+
+
+def test_long_names_of_partitions_stay_apart(database):
+    toys.make_table(database, partitioned=True)
+    long = Index(fields=["name"], name="ix_" + "n" * 60)
+    for _ in range(2):
+        toys.forwards(database, operation(long), toys.state())
+    assert len(index_validity(database, "ix_nn%")) == 1 + len(toys.MONTHS)
+    assert all(index_validity(database, "ix_nn%").values())
+
+
+# 4. Database backwards
+
+
+def test_backwards_leaves_nothing(database, toy_table):
+    before = toys.state()
+    toys.forwards(database, operation(), before)
+    toys.backwards(database, operation(), before)
+    assert index_validity(database, "ix_toys%") == {}
+    toys.backwards(database, operation(), before)
+
+
+def test_backwards_leaves_an_index_that_is_not_ours(database, toy_table):
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {toys.INDEX.name} ON toys (name, is_active)")
+    with pytest.raises(NameTaken, match="is_active"):
+        toys.backwards(database, operation(), toys.state())
+    assert index_validity(database, toys.INDEX.name) == {toys.INDEX.name: True}
+
+
+# 5. Deconstruct
+
+
+def test_deconstruct():
+    name, args, kwargs = operation().deconstruct()
+    assert (name, args, kwargs) == ("AddIndexConcurrently", [], {"model_name": "Toy", "index": toys.INDEX})
+    written, imports = MigrationWriter.serialize(toys.INDEX)
+    assert written.startswith("pam.postgres.indexes.Index(")
+    assert "import pam.postgres.indexes" in imports
+
+
+# 6. The SQL in order
+
+
+def test_sqlmigrate_prints_runnable_statements_each_with_its_lock(database):
+    with CaptureQueriesContext(connections[database]) as executed:
+        printed = toys.collected(database, operation(), toys.state())
+    assert executed.captured_queries == [], "nothing is executed, and no table need be there"
+    statements = [line for line in printed if not line.startswith("--")]
+    assert statements == [
+        "SET lock_timeout = 3600000;",
+        "SET statement_timeout = 0;",
+        'CREATE INDEX CONCURRENTLY "ix_toys_name_partial" ON "toys" ("name") WHERE "is_active";',
+        "RESET lock_timeout;",
+        "RESET statement_timeout;",
+    ]
+    for statement in statements:
+        above = printed[: printed.index(statement)]
+        block = [line for line in above if line.startswith("--")]
+        assert block, statement
+    assert '-- Lock: SHARE UPDATE EXCLUSIVE on "toys" for the whole build' in "\n".join(printed)
+    toys.make_table(database)
+    with connections[database].cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
+
+
+def test_sqlmigrate_backwards(database):
+    printed = toys.collected(database, operation(), toys.state(), back=True)
+    assert 'DROP INDEX CONCURRENTLY IF EXISTS "ix_toys_name_partial";' in printed
+
+
+def test_statements_of_a_partitioned_build_in_order(database):
+    toys.make_table(database, partitioned=True)
+    with CaptureQueriesContext(connections[database]) as executed:
+        toys.forwards(database, operation(), toys.state())
+    ours = [query["sql"] for query in executed if query["sql"].startswith(("CREATE", "ALTER", "DROP"))]
+    where = ' USING btree ("name") WHERE "is_active"'.replace(" USING btree", "")
+    assert ours[0] == f'CREATE INDEX "{toys.INDEX.name}" ON ONLY "public"."toys"{where}'
+    for month, (create, attach) in zip(toys.MONTHS, zip(ours[1::2], ours[2::2], strict=True), strict=True):
+        name = f"{toys.INDEX.name}_{month}"
+        assert create == f'CREATE INDEX CONCURRENTLY "{name}" ON "public"."toys_{month}"{where}'
+        assert attach == f'ALTER INDEX "public"."{toys.INDEX.name}" ATTACH PARTITION "public"."{name}"'
+
+
+@override_settings(DATABASE_ROUTERS=[Forbid()])
+def test_a_router_that_forbids_is_asked_first(database):
+    with CaptureQueriesContext(connections[database]) as executed:
+        toys.forwards(database, operation(), toys.state())
+        toys.backwards(database, operation(), toys.state())
+    assert executed.captured_queries == []
+
+
+def test_refuses_to_run_inside_a_transaction(database):
+    before = toys.state()
+    after = before.clone()
+    operation().state_forwards(toys.APP, after)
+    with (
+        connections[database].schema_editor(atomic=True) as editor,
+        pytest.raises(NotSupportedError, match="atomic = False"),
+    ):
+        operation().database_forwards(toys.APP, editor, before, after)
+
+
+def test_the_sessions_timeouts_are_as_before(database, toy_table):
+    with connections[database].cursor() as cursor:
+        cursor.execute("SET lock_timeout = '7s'; SET statement_timeout = '8s'")
+        toys.forwards(database, operation(), toys.state())
+        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        assert cursor.fetchone() == ("7s", "8s")
+
+
+# 7. Interrupted and run again
+
+
+def test_a_valid_index_is_accepted_as_it_is(database, toy_table):
+    toys.forwards(database, operation(), toys.state())
+    oid = index_oid(database, toys.INDEX.name)
+    toys.forwards(database, operation(), toys.state())
+    assert index_oid(database, toys.INDEX.name) == oid
+    assert index_validity(database, "ix_toys%") == toy_table
+
+
+def test_an_invalid_one_is_built_again(database):
+    toys.make_table(database)
+    toys.forwards(database, operation(), toys.state())
+    oid = index_oid(database, toys.INDEX.name)
+    invalidate(database, toys.INDEX.name)
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
+    assert index_oid(database, toys.INDEX.name) != oid
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_a_partitioned_build_goes_on_after_each_step(database, done):
+    """Made by hand as far as an interrupted run came: some months attached, the next one INVALID."""
+    toys.make_table(database, partitioned=True)
+    name = toys.INDEX.name
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {name} ON ONLY toys (name) WHERE is_active")
+        for number, month in enumerate(toys.MONTHS[: done + 1]):
+            cursor.execute(f"CREATE INDEX {name}_{month} ON toys_{month} (name) WHERE is_active")
+            if number < done:
+                cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {name}_{month}")
+            else:
+                invalidate(database, f"{name}_{month}")
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == PARENT_AND_MONTHS
+
+
+@pytest.mark.parametrize("statement", [
+    "CREATE INDEX ix_toys_name_partial ON toys (name)",
+    "CREATE INDEX ix_toys_name_partial ON toys (name DESC) WHERE is_active",
+    "CREATE INDEX ix_toys_name_partial ON toys (name text_pattern_ops) WHERE is_active",
+    "CREATE UNIQUE INDEX ix_toys_name_partial ON toys (name, made_at) WHERE is_active",
+    "CREATE INDEX ix_toys_name_partial ON toys USING hash (name) WHERE is_active",
+    "CREATE TABLE other (name text, is_active bool); CREATE INDEX ix_toys_name_partial ON other (name) WHERE is_active",
+    "CREATE TABLE ix_toys_name_partial (x int)",
+])  # fmt: skip
+def test_another_thing_of_the_name_stops_it(database, toy_table, statement):
+    with connections[database].cursor() as cursor:
+        cursor.execute(statement)
+        cursor.execute("SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid")
+        before = cursor.fetchall()
+        with pytest.raises(NameTaken) as caught:
+            toys.forwards(database, operation(), toys.state())
+        assert "found:" in str(caught.value)
+        assert 'wanted: CREATE INDEX "ix_toys_name_partial" ON "public"."toys"' in str(caught.value)
+        cursor.execute("SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid")
+        assert cursor.fetchall() == before
+
+
+def test_the_same_definition_in_other_words_is_accepted(database):
+    toys.make_table(database)
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE INDEX ix_toys_name_partial ON toys USING btree (name ASC NULLS LAST) WHERE (is_active)")
+    toys.forwards(database, operation(), toys.state())
+
+
+def test_no_such_table(database):
+    with pytest.raises(TableMissing, match="showmigrations"):
+        toys.forwards(database, operation(), toys.state())
+
+
+def _older_transaction(cursor) -> int:
+    """A writer that does not end; on the first month itself, since the moment's lock on a parent would give up."""
+    cursor.execute("SELECT coalesce(to_regclass('toys_2026_01'), to_regclass('toys'))::text")
+    table = cursor.fetchone()[0]
+    cursor.execute("BEGIN")
+    cursor.execute(f"UPDATE {table} SET is_active = is_active WHERE id = 1")
+    cursor.execute("SELECT pg_backend_pid()")
+    return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("end", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_ended_by_a_dba_while_it_waits(database, toy_table, end, caplog):
+    """An older writer holds the build up; the build says for whom it waits, is ended, and runs again."""
+    caplog.set_level(logging.INFO, "pam.migrations")
+    with session(database) as observer, observer.cursor() as watch, connections[database].cursor() as older:
+        pid = _older_transaction(older)
+        with actor(lambda: toys.forwards(database, operation(), toys.state())) as build:
+            builder = until(lambda: _waiting_builder(watch), "the build waits for the older transaction")
+            until(lambda: f"waits for an older transaction: pid {pid}" in caplog.text, "the wait is told")
+            watch.execute(f"SELECT {end}(%s)", [builder])
+            error = failure_of(build)
+        older.execute("COMMIT")
+    assert isinstance(error, BuildFailed)
+    assert "python manage.py migrate" in str(error)
+    toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == toy_table
+
+
+def _waiting_builder(cursor) -> int | None:
+    cursor.execute(
+        "SELECT p.pid FROM pg_stat_progress_create_index p JOIN pg_locks l ON l.pid = p.pid AND NOT l.granted"
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+# 8. Under concurrent writers, and in the way of others
+
+
+def test_under_concurrent_writers(database, toy_table):
+    def step(writer: int, number: int) -> None:
+        with connections[database].cursor() as cursor:
+            key = 10_000 + writer * 100_000 + number
+            cursor.execute("INSERT INTO toys VALUES (%s, 'new', true, '2026-02-10')", [key])
+            cursor.execute("UPDATE toys SET name = 'seen', is_active = NOT is_active WHERE id = %s", [key])
+            cursor.execute("DELETE FROM toys WHERE id = %s AND id %% 2 = 0", [key])
+
+    before = toys.state()
+    with writers(4, step) as steps:
+        toys.forwards(database, operation(), before)
+        toys.backwards(database, operation(), before)
+        toys.forwards(database, operation(), before)
+    assert index_validity(database, "ix_toys%") == toy_table
+    with connections[database].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM toys WHERE id > 9999")
+        assert cursor.fetchone()[0] == sum(done // 2 for done in steps)
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("SELECT count(*) FROM toys WHERE name = 'seen' AND is_active")
+        assert cursor.fetchone()[0] == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_is_not_to_be_had(database, toy_table):
+    with session(database) as other, other.cursor() as holder:
+        holder.execute("BEGIN; LOCK TABLE toys IN ACCESS EXCLUSIVE MODE; SELECT 'the culprit'")
+        pid = other.info.backend_pid
+        with actor(lambda: toys.forwards(database, operation(), toys.state())) as build:
+            error = failure_of(build)
+        holder.execute("ROLLBACK")
+    assert isinstance(error, LockUnavailable)
+    assert [session.pid for session in error.holders] == [pid]
+    assert f"pid {pid}" in str(error)
+    assert "the culprit" in str(error)
+    assert index_validity(database, "ix_toys%") == {}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_build_by_somebody_else_is_left_alone(database):
+    """A DBA builds the same index by hand: INVALID as yet, but not left over."""
+    toys.make_table(database)
+
+    def build_by_hand() -> None:
+        with connections[database].cursor() as cursor:
+            cursor.execute("CREATE INDEX CONCURRENTLY ix_toys_name_partial ON toys (name) WHERE is_active")
+
+    with connections[database].cursor() as older, session(database) as observer, observer.cursor() as watch:
+        _older_transaction(older)
+        with actor(build_by_hand):
+            builder = until(lambda: _waiting_builder(watch), "the other build waits")
+            with actor(lambda: toys.forwards(database, operation(), toys.state())) as ours:
+                error = failure_of(ours)
+            older.execute("COMMIT")
+    assert isinstance(error, LockUnavailable)
+    assert f"pid {builder}" in str(error)
+    assert "CREATE INDEX CONCURRENTLY" in str(error)
+    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
+
+
+def test_a_second_run_says_so_and_leaves(database, caplog):
+    toys.make_table(database)
+
+    def second_run() -> None:
+        with exclusive_run(connections[database], 0.1):
+            raise AssertionError("two runs at once")
+
+    with exclusive_run(connections[database]), actor(second_run) as second:
+        error = failure_of(second)
+    pid = connections[database].connection.info.backend_pid
+    assert isinstance(error, RunInProgress)
+    assert error.holder is not None
+    assert error.holder.pid == pid
+    assert f"waiting for it to end: pid {pid} " in caplog.text
+    toys.forwards(database, operation(), toys.state())
