@@ -1,7 +1,12 @@
 from django.apps import AppConfig
 
+from pam.postgres.lookups import register_lookups
+
 
 class PamConfig(AppConfig):
     name = "pam"
     verbose_name = "Privileged access"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        register_lookups()
