@@ -62,7 +62,7 @@ def test_describe_state_and_deconstruct():
     state = toys.state()
     ADD.state_forwards(toys.APP, state)
     assert state == toys.state()
-    assert ADD.deconstruct() == ("TrigramExtension", [], {})
+    assert ADD.deconstruct() == ("TrigramExtension", (), {})
 
 
 # 3. Database forwards, 4. backwards

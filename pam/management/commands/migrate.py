@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.migrations import Migration
 
 from pam.postgres.locks import exclusive_run
 
@@ -17,3 +18,9 @@ class Command(migrate.Command):
             return
         with exclusive_run(connections[options["database"]]):
             super().handle(*args, **options)
+
+    def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
+        """As Django's; a migration that reports its steps begins them on a line of their own."""
+        super().migration_progress_callback(action, migration, fake)
+        if self.verbosity and action.endswith("apply_start") and migration and not migration.atomic:
+            self.stdout.write("")
