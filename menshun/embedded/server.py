@@ -199,6 +199,8 @@ class EmbeddedServer:
     def _stop(self) -> None:
         if self.pid is not None:
             programs.stop(self.bindir, self.data, account_for(self.folder))
+            if self.host != self.folder:
+                self.host.rmdir()
         if self._process is not None:
             self._process.wait()
 
