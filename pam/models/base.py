@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.db import models, router
+from django.db import models, router, transaction
 from django.db.models.base import ModelBase
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -85,6 +85,7 @@ class CommonModel(TimeKeyedModel):
             return
         if "version" in self.get_deferred_fields():
             raise VersionNotLoadedError(model=self._meta.object_name or "", pk=self.pk)
+        using = using or router.db_for_write(self.__class__, instance=self)
         loaded = self.version, self.updated_at
         self._expected_version = self.version
         self.version, self.updated_at = self.version + 1, timezone.now()
@@ -94,8 +95,12 @@ class CommonModel(TimeKeyedModel):
                 using=using,
                 update_fields=None if fields is None else fields | {"version", "updated_at"},
             )
-        except BaseException:
+        except BaseException as error:
             self.version, self.updated_at = loaded
+            if isinstance(error, StaleRowError) and transaction.get_connection(using).in_atomic_block:
+                # Django gives the transaction up after any error within a save. This UPDATE found no row, which is no
+                # error to the database: the caller can refresh and save again in the same transaction.
+                transaction.set_rollback(False, using=using)
             raise
         finally:
             self._expected_version = None
