@@ -17,7 +17,7 @@ from menshun.embedded.server import DATABASE, SUPERUSER
 from menshun.embedded.sockets import PORT, socket_folder
 
 EXAMPLE = "postgresql://menshun:PASSWORD@db.example.com:5432/menshun"
-SCHEMES = ("postgres", "postgresql")
+SCHEMES = ("postgresql://", "postgres://")
 CONNECT_SECONDS = 10
 
 # Not a secret: it signs the sessions of a server that only this machine reaches.
@@ -72,17 +72,23 @@ def _url_problem(url: str) -> str | None:
     if not url.strip():
         # Not taken for "not set": a deployment with an empty variable would quietly migrate a server of its own.
         what = "is set, but empty"
+    elif not url.startswith(SCHEMES):
+        what = f"does not begin with {SCHEMES[0]}"
+    elif not _is_url(url):
+        what = "is not a URL; a special character in its password must be written as %XX"
+    elif not urlsplit(url).path.strip("/"):
+        what = "names no database"
     else:
-        try:
-            parts = urlsplit(url)
-            dj_database_url.parse(url)
-        except ValueError:
-            what = "is not a PostgreSQL URL; a special character in its password must be written as %XX"
-        else:
-            if parts.scheme in SCHEMES and parts.path.strip("/"):
-                return None
-            what = "names no database" if parts.scheme in SCHEMES else "does not begin with postgresql://"
+        return None
     return f"DATABASE_URL {what}. Write it like this: DATABASE_URL='{EXAMPLE}'."
+
+
+def _is_url(url: str) -> bool:
+    try:
+        dj_database_url.parse(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _key_problem(secret_key: str) -> str | None:

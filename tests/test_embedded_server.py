@@ -116,10 +116,9 @@ def test_lock_files_with_the_process_number_of_a_stranger_hinder_nobody(server: 
     server.use()
     lines = (server.data / "postmaster.pid").read_text().splitlines()
     server.stop()
-    account = account_for(server.folder)
     # PostgreSQL itself believes such a file when the number belongs to a process of the same user.
-    switch = {"user": account.uid} if os.geteuid() == 0 else {}
-    with subprocess.Popen(["/bin/sleep", "60"], **switch) as stranger:
+    owner = account_for(server.folder).uid if os.geteuid() == 0 else None
+    with subprocess.Popen(["/bin/sleep", "60"], user=owner) as stranger:
         for path in (server.data / "postmaster.pid", server.host / f"{SOCKET_NAME}.lock"):
             path.write_text("\n".join([str(stranger.pid), *lines[1:], ""]))
         assert server.pid is None

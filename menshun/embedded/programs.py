@@ -1,6 +1,7 @@
 """PostgreSQL's programs: where the wheel has them, and how to make, start and stop a server with them."""
 
 import importlib.util
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ def start(
     _remove_stale_locks(data, socket_folder)
     network = ["-p", PORT, "-k", socket_folder, "-c", "listen_addresses="]
     with log.open("ab") as output:
+        os.fchown(output.fileno(), account.uid, account.gid)
         server = account.start([bindir / "postgres", "-D", data, *network, *arguments], cwd=data, output=output)
     try:
         wait_until_ready(data, server.pid)

@@ -122,14 +122,14 @@ class EmbeddedServer:
             os.close(previous)
 
     def _settle_owner(self) -> Account:
-        """Give the folder and what root has put there to the account that runs the server."""
+        """Give the folder, and the locks that root has put there, to the account that runs the server."""
         account = account_for(self.folder)
         make_private_folder(self.folder, account)
         if self.host != self.folder:
             make_private_folder(self.host, account)
-        for path in self.folder.iterdir():
-            if path.lstat().st_uid != account.uid:
-                os.chown(path, account.uid, account.gid, follow_symlinks=False)
+        if os.geteuid() == 0:
+            for lock in (self._start_lock, self._use_lock):
+                os.chown(lock, account.uid, account.gid)
         return account
 
     def _is_running(self, account: Account) -> bool:

@@ -16,11 +16,16 @@ from menshun.embedded.sockets import PORT
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 # Waits at its standard input before it uses the server, and again before it ends. The alarm ends it when it hangs.
+# Another user's number makes it that user, after its imports: Python itself may be out of that user's reach.
 _USER = """
-import signal, sys
+import os, signal, sys
 from pathlib import Path
 from menshun.embedded.server import server_in
 signal.alarm(60)
+if sys.argv[2:]:
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
 server = server_in(Path(sys.argv[1]))
 sys.stdin.readline()
 server.use()
@@ -32,16 +37,15 @@ sys.stdin.readline()
 class UserProcess:
     """Another process that uses the embedded server in a folder; gone at the end of the `with` block."""
 
-    def __init__(self, folder: Path, script: str = _USER, *, code: Path = CHECKOUT, uid: int | None = None) -> None:
+    def __init__(self, folder: Path, script: str = _USER, *, uid: int | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", script, str(folder)],
-            cwd=code,
+            [sys.executable, "-W", "error", "-c", script, str(folder), *([] if uid is None else [str(uid)])],
+            cwd=CHECKOUT,
             env=clean_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}),
         )
         self.pid = self._process.pid
 
@@ -94,13 +98,11 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def copy_project(target: Path) -> Path:
-    """A copy of the project's code, readable by everybody, without a server of its own yet."""
+    """A copy of the project's code, without a server of its own yet."""
     target.mkdir()
     for name in ("menshun", "pam"):
         shutil.copytree(CHECKOUT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "manage.py", target)
-    for path in (target, *target.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
     return target
 
 
