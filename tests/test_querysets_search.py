@@ -1,0 +1,79 @@
+"""Search: what people type finds what they mean, by a condition that a trigram index can serve."""
+
+import pytest
+
+from pam.models import AuditLog, Credential, DirectoryRole, PrivilegedUser, ServiceIdentity
+from tests.support.rows import make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def roles() -> dict[str, DirectoryRole]:
+    """Roles by a short name."""
+    return {
+        "reader": make(DirectoryRole, role_name="Security Reader", description="Reads reports, 100% read-only."),
+        "admin": make(DirectoryRole, role_name="Security Administrator", description="Changes everything_at_once."),
+        "bare": make(DirectoryRole, role_name="Global \\ Backslash", description=None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("security", {"reader", "admin"}),
+        ("SECURITY", {"reader", "admin"}),
+        ("ecurit", {"reader", "admin"}),
+        ("reports security", {"reader"}),
+        ("  security \t reports\n", {"reader"}),
+        ("security nonsense", set()),
+        ("100%", {"reader"}),
+        ("%", {"reader"}),
+        ("everything_at", {"admin"}),
+        ("r_ports", set()),
+        ("_", {"admin"}),
+        ("\\", {"bare"}),
+        ("'; --", set()),
+        ("", {"reader", "admin", "bare"}),
+        (" ", {"reader", "admin", "bare"}),
+        ("secu\0rity", {"reader", "admin"}),
+        ("\0", {"reader", "admin", "bare"}),
+    ],
+)
+def test_each_word_must_occur_somewhere(roles: dict[str, DirectoryRole], text: str, names: set[str]) -> None:
+    assert set(DirectoryRole.objects.search(text)) == {roles[name] for name in names}
+
+
+def test_every_searchable_table_is_searched_in_its_own_columns() -> None:
+    user = make(PrivilegedUser, display_name="Zoe Needle")
+    mail = make(PrivilegedUser, email="needle@contoso.example")
+    identity = make(ServiceIdentity, description="for the needle")
+    credential = make(Credential, name="needle key")
+    event = make(AuditLog, details="found a needle")
+
+    assert set(PrivilegedUser.objects.search("needle")) == {user, mail}
+    assert set(ServiceIdentity.objects.search("needle")) == {identity}
+    assert set(Credential.objects.search("needle")) == {credential}
+    assert set(AuditLog.objects.search("needle")) == {event}
+
+
+def test_search_leaves_deleted_rows_out_unless_asked_for() -> None:
+    gone = make(ServiceIdentity, name="needle")
+    gone.soft_delete()
+
+    assert not ServiceIdentity.objects.search("needle").exists()
+    assert ServiceIdentity.all_objects.search("needle").exists()
+
+
+def test_the_condition_is_ilike_on_the_bare_column() -> None:
+    statement = str(AuditLog.objects.search("50%").query)
+
+    assert '"audit_logs"."description" ILIKE %50\\%%' in statement
+    assert "UPPER" not in statement
+    assert "::" not in statement.split("WHERE")[1]
+
+
+def test_the_lookup_reaches_upn_columns_too() -> None:
+    user = make(PrivilegedUser, upn="Adm-Zoe@contoso.example")
+
+    assert PrivilegedUser.objects.get(upn__ilike="ADM-Z") == user
