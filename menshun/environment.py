@@ -63,7 +63,10 @@ def _embedded_database(folder: Path) -> dict[str, Any]:
 
 def _own_database(url: str) -> dict[str, Any]:
     database = cast(dict[str, Any], dj_database_url.parse(url, engine="psqlextra.backend"))
-    database.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_SECONDS)
+    options = database.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", CONNECT_SECONDS)
+    if not database["PORT"] and not options.keys() & {"port", "service"}:
+        database["PORT"] = PORT  # that server and nothing else, also where PGPORT is set
     return database
 
 

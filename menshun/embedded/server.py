@@ -148,7 +148,7 @@ class EmbeddedServer:
 
     def _start(self, account: Account, lock: int) -> None:
         bindir = self.bindir
-        let_read(bindir.parent)
+        let_read(programs.folders_to_read(bindir))
         open_the_way(account, self.data, bindir / "postgres")
         if self.data.exists():
             self._check_version(bindir)

@@ -73,7 +73,7 @@ class Cluster:
     def _make(self) -> None:
         self.account = account_for(self.folder)
         os.chown(self.folder, self.account.uid, self.account.gid)
-        let_read(self.bindir.parent)
+        let_read(programs.folders_to_read(self.bindir))
         open_the_way(self.account, self.bindir / "postgres")
         password_file = self.folder / "password"
         password_file.write_text(self.password)
