@@ -42,7 +42,7 @@ def functions(alias: str) -> list[tuple[str]]:
 def ask(alias: str, statement: str, parameters: list[Any] | None = None) -> list[Any]:
     with connections[alias].cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def run(alias: str, statement: str) -> None:

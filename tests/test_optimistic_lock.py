@@ -24,7 +24,7 @@ def twice() -> tuple[PrivilegedUser, PrivilegedUser]:
 
 
 def stored(user: PrivilegedUser) -> dict[str, Any]:
-    return PrivilegedUser.all_objects.filter(pk=user.pk).values().get()
+    return dict(PrivilegedUser.all_objects.filter(pk=user.pk).values().get())
 
 
 def test_each_save_counts_the_version() -> None:

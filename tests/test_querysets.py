@@ -1,5 +1,6 @@
 """The vocabulary of the tables. Each question is asked at CLOCK, of rows on both sides of its edge."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ DELETED = {"is_deleted": True, "deleted_at": CLOCK}
 SOFT = [model for model in TABLES if hasattr(model, "all_objects")]
 
 
-def kept(rows: models.QuerySet[Any], candidates: dict[str, models.Model]) -> set[str]:
+def kept(rows: models.QuerySet[Any], candidates: Mapping[str, models.Model]) -> set[str]:
     """The names of the candidates that the queryset lets through."""
     found = set(rows)
     return {name for name, row in candidates.items() if row in found}
@@ -47,7 +48,7 @@ def test_deleted_rows_are_out_of_sight_unless_asked_for(model: Any) -> None:
 
 @pytest.mark.parametrize("model", [ServiceIdentity, RoleAssignment, Credential])
 def test_expiring_within_and_expired_meet_at_now(model: Any) -> None:
-    def ends(time: Any, **values: Any) -> models.Model:
+    def ends(time: Any, **values: Any) -> Any:
         return make(model, created_at=LONG_AGO, expires_at=time, **begun, **values)
 
     begun = {"assigned_at": LONG_AGO} if model is RoleAssignment else {}

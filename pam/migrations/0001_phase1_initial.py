@@ -754,9 +754,9 @@ class Migration(migrations.Migration):
                             ("password", "Password"),
                             ("client_secret", "Client Secret"),
                             ("certificate", "Certificate"),
-                            ("api_key", "Api Key"),
+                            ("api_key", "API key"),
                             ("token", "Token"),
-                            ("ssh_key", "Ssh Key"),
+                            ("ssh_key", "SSH key"),
                         ],
                         max_length=50,
                     ),
@@ -1364,8 +1364,8 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("password", "Password"),
-                            ("mfa", "Mfa"),
-                            ("sso", "Sso"),
+                            ("mfa", "MFA"),
+                            ("sso", "SSO"),
                             ("certificate", "Certificate"),
                         ],
                         max_length=50,

@@ -18,9 +18,9 @@ class CredentialType(TextChoices):
     PASSWORD = "password"  # noqa: S105 (the name of a kind, not a password)
     CLIENT_SECRET = "client_secret"  # noqa: S105
     CERTIFICATE = "certificate"
-    API_KEY = "api_key"
+    API_KEY = "api_key", "API key"
     TOKEN = "token"  # noqa: S105
-    SSH_KEY = "ssh_key"
+    SSH_KEY = "ssh_key", "SSH key"
 
 
 class CredentialStatus(TextChoices):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q, UniqueConstraint
+from django.db.models import F, Q, UniqueConstraint, UUIDField
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -144,5 +144,7 @@ class DirectoryRoleConflict(TimeKeyedModel):
         super().save(**options)
 
     def _put_in_order(self) -> None:
-        if self.role_id and self.conflicting_role_id and self.role_id > self.conflicting_role_id:
-            self.role, self.conflicting_role = self.conflicting_role, self.role
+        to_python = UUIDField().to_python
+        first, second = to_python(self.role_id), to_python(self.conflicting_role_id)
+        if first and second and first > second:
+            self.role_id, self.conflicting_role_id = second, first

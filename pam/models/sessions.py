@@ -30,8 +30,8 @@ class AuthenticationMethod(TextChoices):
     """How the user signed in."""
 
     PASSWORD = "password"  # noqa: S105 (the name of a method, not a password)
-    MFA = "mfa"
-    SSO = "sso"
+    MFA = "mfa", "MFA"
+    SSO = "sso", "SSO"
     CERTIFICATE = "certificate"
 
 

@@ -39,11 +39,9 @@ class UpnField(models.CharField):  # type: ignore[type-arg]
     """A user principal name: Entra does not care about case, so it is stored, and looked up, in lower case."""
 
     def to_python(self, value: Any) -> Any:
+        """Django comes here for what a form sends, a query compares and a row stores."""
         text = super().to_python(value)
         return text.lower() if isinstance(text, str) else text
-
-    def get_prep_value(self, value: Any) -> Any:
-        return self.to_python(super().get_prep_value(value))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         """The instance shows what was stored."""
@@ -69,21 +67,27 @@ class HexDigestField(models.CharField):  # type: ignore[type-arg]
         return "char(64)"
 
 
+def validate_network(value: Any) -> None:
+    """A form's check; the column's type refuses the rest."""
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise ValidationError(
+            "%(value)s is not a network: %(error)s.", params={"value": value, "error": error}
+        ) from error
+
+
 class CidrField(models.Field):  # type: ignore[type-arg]
     """A network or a single address, as PostgreSQL's cidr; text in Python."""
 
     description = "Network in CIDR notation"
     empty_strings_allowed = False
+    default_validators = [validate_network]
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "cidr"
 
-    def to_python(self, value: Any) -> Any:
-        if value is None:
-            return None
-        try:
-            return str(ip_network(value))
-        except ValueError as error:
-            raise ValidationError(
-                "%(value)s is not a network: %(error)s.", params={"value": value, "error": error}
-            ) from error
+    def get_prep_value(self, value: Any) -> Any:
+        """Python knows more ways to write a network than PostgreSQL; this is the one both share."""
+        value = super().get_prep_value(value)
+        return None if value is None else str(ip_network(value))

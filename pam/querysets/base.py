@@ -27,7 +27,7 @@ class SoftDeleteQuerySet(models.QuerySet[Row]):
         return self.alive().update(is_deleted=True, deleted_at=now or timezone.now())
 
     def restore(self) -> int:
-        """Take the mark off again. Returns how many rows came back."""
+        """Take the mark off again: `all_objects.filter(...).restore()`. Returns how many rows came back."""
         return self.deleted().update(is_deleted=False, deleted_at=None)
 
     def update(self, **values: Any) -> int:
