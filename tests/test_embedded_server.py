@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
+import psutil
 import psycopg2
 import psycopg2.extras
 import pytest
@@ -98,7 +100,12 @@ def test_a_killed_server_starts_again_and_has_its_data(server: EmbeddedServer):
     assert query(server, "SELECT n FROM survivor") == [(7,)]
 
 
-def test_a_query_that_a_killed_server_left_behind_hinders_nobody(server: EmbeddedServer):
+@pytest.mark.parametrize("may_ask", [True, False], ids=["open", "container"])
+def test_a_query_that_a_killed_server_left_behind_hinders_nobody(
+    server: EmbeddedServer, may_ask: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if not may_ask:  # as for root in a container without the right to trace processes
+        monkeypatch.setattr(psutil.Process, "cwd", Mock(side_effect=psutil.AccessDenied))
     server.use()
     connection = psycopg2.connect(host=str(server.host), port=PORT, user=SUPERUSER, dbname="menshun", async_=True)
     try:

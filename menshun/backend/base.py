@@ -26,9 +26,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; a server that cannot be reached or used is explained in one sentence."""
         server = self.embedded_server()
-        if server is not None:
-            server.use()
         try:
+            if server is not None:
+                server.use()
             connection = super().get_new_connection(conn_params)
         except psycopg2.Error as error:
             raise explain_failure(error, conn_params, server) from error

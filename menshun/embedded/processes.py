@@ -4,12 +4,14 @@
 
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 import psutil
 
-# An orphan dies at once on SIGQUIT; one that waits for a disk may need longer.
-ORPHAN_SECONDS = 30
+# They die at once on SIGQUIT; one that waits for a disk may need longer.
+LEFTOVER_SECONDS = 30
+POLL_SECONDS = 0.02
 
 
 def postmaster(data: Path) -> int | None:
@@ -33,16 +35,18 @@ def is_ready(data: Path, pid: int) -> bool:
     return bool(lines) and lines[0] == str(pid) and lines[-1].strip() == "ready"
 
 
-def end_orphans(data: Path) -> None:
+def end_leftovers(data: Path) -> None:
     """End what a killed server left behind: a backend in the middle of a long query would hinder the next start.
 
     SIGQUIT is what the server itself would have sent.
     """
-    orphans = [process for process in psutil.process_iter() if _is_postgres_of(process, data)]
-    for process in orphans:
+    leftovers = [process for process in psutil.process_iter() if _is_left_behind(process, data)]
+    for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):  # it is gone by itself: so much the better
             process.send_signal(signal.SIGQUIT)
-    psutil.wait_procs(orphans, timeout=ORPHAN_SECONDS)
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while any(is_alive(process.pid) for process in leftovers) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _living(pid: int) -> psutil.Process | None:
@@ -57,14 +61,37 @@ def _is_postgres_of(process: psutil.Process, data: Path) -> bool:
     try:
         if process.name() != "postgres":
             return False
-        try:
-            # Server and backends work in their data folder, wherever that was moved and also when it was removed.
-            return process.cwd() in (str(data), f"{data} (deleted)")
-        except psutil.AccessDenied:
-            # Root in a container may not ask that; the server's own command line names the folder too.
-            return str(data) in process.cmdline()
+        folder = _working_folder(process)
+        if folder is None:
+            return str(data) in process.cmdline()  # the server's; its backends show something else there
+        # Server and backends work in their data folder, wherever that was moved and also when it was removed.
+        return folder in (str(data), f"{data} (deleted)")
     except psutil.NoSuchProcess:
         return False
+
+
+def _is_left_behind(process: psutil.Process, data: Path) -> bool:
+    return _is_postgres_of(process, data) or _is_nameless_orphan(process, data.stat().st_uid)
+
+
+def _is_nameless_orphan(process: psutil.Process, uid: int) -> bool:
+    """Whether it is a backend, run by `uid`, whose server is gone and, to us, unknown."""
+    try:
+        if process.name() != "postgres" or process.uids().effective != uid or _working_folder(process) is not None:
+            return False
+        parent = process.parent()
+        is_backend = "".join(process.cmdline()).startswith("postgres:")
+        return is_backend and (parent is None or parent.name() != "postgres")
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _working_folder(process: psutil.Process) -> str | None:
+    """Where the process works, or None: root in a container may not ask that about other users' processes."""
+    try:
+        return str(process.cwd())
+    except psutil.AccessDenied:
+        return None
 
 
 def _pid_file(data: Path) -> list[str]:

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from menshun.embedded.account import Account
-from menshun.embedded.processes import end_orphans, is_alive, is_ready, postmaster
+from menshun.embedded.processes import POLL_SECONDS, end_leftovers, is_alive, is_ready, postmaster
 from menshun.embedded.sockets import PORT, SOCKET_NAME
 from pam.postgres.errors import MenshunError
 
 # Crash recovery after a kill -9 takes as long as it takes; after ten minutes something else is wrong.
 START_SECONDS = 600
 STOP_SECONDS = 600
-POLL_SECONDS = 0.02
 SUPERUSER = "postgres"
 
 
@@ -62,7 +61,7 @@ def start(
     The caller has made sure that none runs there; what a killed one left behind is cleared away first. The program is
     started directly: pg_ctl would hand the folders' names to a shell, and blanks or quotes in them with that.
     """
-    end_orphans(data)
+    end_leftovers(data)
     _remove_stale_locks(data, socket_folder)
     network = ["-p", PORT, "-k", socket_folder, "-c", "listen_addresses="]
     with log.open("ab") as output:

@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 
 from menshun.embedded import programs
 from menshun.embedded.account import account_for, let_read, open_the_way
-from menshun.embedded.processes import end_orphans, postmaster
+from menshun.embedded.processes import end_leftovers, postmaster
 from menshun.embedded.sockets import PORT
 
 
@@ -67,7 +67,7 @@ class Cluster:
     ) -> None:
         if self.pid is not None:
             self.stop("immediate")
-        end_orphans(self.data)
+        end_leftovers(self.data)
         shutil.rmtree(self.folder)
 
     def _make(self) -> None:
