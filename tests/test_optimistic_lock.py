@@ -198,6 +198,11 @@ def test_saving_some_fields_of_an_unsaved_row_is_an_error() -> None:
         build(PrivilegedUser).save(update_fields=["upn"])
 
 
+def test_contradicting_orders_are_refused_as_by_django() -> None:
+    with pytest.raises(ValueError, match="Cannot force both insert and updating"):
+        build(PrivilegedUser).save(force_insert=True, force_update=True)
+
+
 def test_a_copy_is_a_new_row() -> None:
     user = make(PrivilegedUser, upn="old@contoso.example")
     old = user.pk

@@ -81,7 +81,7 @@ class CommonModel(TimeKeyedModel):
         fields = None if update_fields is None else set(update_fields)
         inserts = force_insert or ((self._state.adding or self.pk is None) and not force_update and fields is None)
         if inserts or fields == set():
-            super().save(force_insert=force_insert, using=using, update_fields=fields)
+            super().save(force_insert=force_insert, force_update=force_update, using=using, update_fields=fields)
             return
         if "version" in self.get_deferred_fields():
             raise VersionNotLoadedError(model=self._meta.object_name or "", pk=self.pk)
