@@ -171,7 +171,7 @@ server = server_in(Path(sys.argv[1]))
 server.use()
 told, tell = os.pipe()
 if os.fork() == 0:
-    server.use()
+    {child}
     os.write(tell, b"x")
     print(server.pid, flush=True)
     sys.stdin.readline()
@@ -180,12 +180,15 @@ os.read(told, 1)
 """
 
 
-def test_a_forked_child_keeps_the_server_its_parent_leaves(folder: Path, server: EmbeddedServer):
-    with UserProcess(folder, _FORKING_USER) as parent:
-        used_by_child = parent.server_pid()
+@pytest.mark.parametrize(("child", "keeps_it"), [("server.use()", True), ("pass", False)], ids=["uses", "does not"])
+def test_a_forked_child_keeps_the_server_if_it_uses_it(
+    folder: Path, server: EmbeddedServer, child: str, keeps_it: bool
+):
+    with UserProcess(folder, _FORKING_USER.format(child=child)) as parent:
+        pid = parent.server_pid()
         os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
-        assert server.pid == used_by_child
-        assert server.is_in_use
+        assert server.pid == (pid if keeps_it else None)
+        assert server.is_in_use == keeps_it
         parent.end()
     _wait_for(lambda: server.pid is None)
 
