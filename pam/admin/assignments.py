@@ -1,0 +1,90 @@
+"""Who holds which role."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from pam.admin.common import CommonAdmin
+from pam.admin.filters import QuestionFilter
+from pam.models import RoleAssignment
+from pam.querysets.search import words_in
+
+
+class AssignmentQuestions(QuestionFilter):
+    """The named questions about assignments."""
+
+    questions = {
+        "active": lambda assignments: assignments.active(),
+        "expiring_within_30_days": lambda assignments: assignments.expiring_within(timedelta(days=30)),
+        "expired": lambda assignments: assignments.expired(),
+        "due_for_certification": lambda assignments: assignments.due_for_certification(),
+        "emergency": lambda assignments: assignments.emergency(),
+    }
+
+
+@admin.register(RoleAssignment)
+class RoleAssignmentAdmin(CommonAdmin):
+    """A role in somebody's hands: since when, until when, by whose word."""
+
+    list_display = (
+        "directory_role",
+        "user",
+        "service_identity",
+        "is_active",
+        "assigned_at",
+        "expires_at",
+        "assigned_by",
+    )
+    list_filter = (AssignmentQuestions, "is_active", "is_emergency", "sync_status", "assignment_source")
+    list_select_related = ("directory_role", "user", "service_identity")
+    autocomplete_fields = ("directory_role", "user", "service_identity")
+    search_fields = ("directory_role__role_name", "user__upn", "user__display_name", "service_identity__name")
+    search_help_text = "Words from the role's name and the holder's, such as: reader ann"
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("directory_role", "user", "service_identity")}),
+        (
+            "Time",
+            {"fields": ("assigned_at", "assigned_by", "expires_at", "is_active", "revoked_at", "revoked_by")},
+        ),
+        (
+            "Why",
+            {
+                "fields": (
+                    "justification",
+                    "ticket_number",
+                    "assignment_source",
+                    "source_system",
+                    "assignment_context",
+                    "approval_required",
+                    "approved_by",
+                    "approved_at",
+                )
+            },
+        ),
+        (
+            "Emergency",
+            {"fields": ("is_emergency", "emergency_justification", "emergency_approver", "auto_revoke_hours")},
+        ),
+        (
+            "Risk and certification",
+            {
+                "fields": (
+                    "risk_score",
+                    "risk_assessment_date",
+                    "requires_certification",
+                    "last_certified",
+                    "certified_by",
+                    "next_certification_date",
+                )
+            },
+        ),
+        ("In Entra", {"fields": ("azure_assignment_id", "sync_status", "last_sync_attempt", "sync_error")}),
+    )
+
+    def search(self, rows: Any, text: str) -> QuerySet[Any]:
+        """Each word names the role or its holder."""
+        found: QuerySet[Any] = rows.filter(words_in(text, *self.search_fields))
+        return found

@@ -1,0 +1,112 @@
+"""What the pages of the tables with the common columns share: versions, deletion that can be undone, who and when."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import DataError, IntegrityError, models, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from pam.admin.filters import DeletedFilter
+from pam.admin.forms import STALE, CommonForm
+from pam.admin.table import TableAdmin
+from pam.errors import StaleRowError
+from pam.models.base import CommonModel
+
+REMARKS = ("Remarks", {"fields": ("classification", "compliance_tags", "retention_date", "metadata")})
+# Who and when; the rest of it is for the eyes only, and `version` is a hidden field (see CommonForm).
+HISTORY = ("id", "created_at", "created_by", "updated_at", "updated_by", "is_deleted", "deleted_at")
+RECORD = ("Record", {"fields": ("version", *HISTORY)})
+
+
+class CommonAdmin(TableAdmin):
+    """Rows are never deleted but marked, a stale form is refused with a message, and the writer's name is kept."""
+
+    form = CommonForm
+    actions = ("restore",)
+    # Django turns an emptied text into "" even where unknown is NULL.
+    formfield_overrides = {models.TextField: {"empty_value": None}}
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Deleted rows too: the list hides them by its filter. Autocomplete, which has no filter, offers none."""
+        rows = cast("Any", self.model).all_objects.order_by(*self.get_ordering(request))
+        offers = request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
+        return rows.alive() if offers else rows  # type: ignore[no-any-return]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [*super().get_list_filter(request), DeletedFilter]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        own = [*super().get_fieldsets(request, obj), REMARKS]
+        return [*own, RECORD] if obj else own
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [*super().get_readonly_fields(request, obj), *HISTORY]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A reference to a row that was deleted since is shown and can be kept."""
+        kwargs.setdefault("queryset", db_field.remote_field.model.all_objects.using(kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: CommonModel, form: Any, change: bool) -> None:
+        obj.updated_by = request.user.get_username()
+        if not change:
+            obj.created_by = obj.updated_by
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: CommonModel | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_deleted)
+
+    def get_deleted_objects(
+        self, objs: Iterable[CommonModel], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the page of confirmation lists: these rows and no others, since nothing else is marked with them."""
+        names = [str(row) for row in objs]
+        return names, {str(self.opts.verbose_name_plural): len(names)}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: CommonModel) -> None:
+        obj.soft_delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        queryset.soft_delete()
+
+    @admin.action(description="Restore selected %(verbose_name_plural)s", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: Any) -> None:
+        """Take the mark of deletion off again, from all of the selected rows or from none."""
+        try:
+            with transaction.atomic(using=queryset.db):
+                LogEntry.objects.log_actions(
+                    cast("int", request.user.pk), list(queryset.deleted()), CHANGE, "Restored."
+                )
+                restored = queryset.restore()
+        except IntegrityError as error:
+            self.message_user(request, _refusal(error), messages.ERROR)
+        else:
+            self.message_user(request, f"Restored: {restored}.", messages.SUCCESS)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        view = super().changeform_view
+        return self._message_if_refused(request, lambda: view(request, object_id, form_url, extra_context))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        view = super().delete_view
+        return self._message_if_refused(request, lambda: view(request, object_id, extra_context))
+
+    def _message_if_refused(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
+        """The form has looked for staleness and broken rules; somebody may come between that look and the save."""
+        try:
+            return view()
+        except (StaleRowError, IntegrityError, DataError) as error:
+            self.message_user(request, _refusal(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+def _refusal(error: Exception) -> str:
+    return STALE if isinstance(error, StaleRowError) else f"The database refused this, and nothing was changed: {error}"

@@ -1,0 +1,45 @@
+"""The form of a row with the common columns."""
+
+from typing import Any
+
+from django import forms
+
+STALE = "It was changed by somebody else since you opened it. Nothing was saved: open it again and repeat your change."
+
+
+class CommonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Carries the version that the form was opened with, and asks every rule of the table before it saves."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a stale form; give fields that were not touched, or were emptied, what the row can hold."""
+        super().clean()
+        if not self.instance._state.adding:
+            self._refuse_stale_version()
+            self._keep_what_was_not_touched()
+        self._fill_what_cannot_be_null()
+        return self.cleaned_data
+
+    def _refuse_stale_version(self) -> None:
+        if self.cleaned_data.get("version", self.instance.version) != self.instance.version:
+            self.add_error(None, STALE)
+
+    def _keep_what_was_not_touched(self) -> None:
+        """A form shows times without their microseconds; only what somebody changed may differ from what is stored."""
+        for name in self.cleaned_data.keys() - set(self.changed_data):
+            if not self.instance._meta.get_field(name).is_relation:
+                self.cleaned_data[name] = self.initial[name]
+
+    def _fill_what_cannot_be_null(self) -> None:
+        """A JSON field that was emptied gets its default: NULL is not allowed there."""
+        for name, value in self.cleaned_data.items():
+            field = self.instance._meta.get_field(name)
+            if value is None and not field.null:
+                self.cleaned_data[name] = field.get_default()
+
+    def validate_constraints(self) -> None:
+        """As Django's, with the rules that also look at columns which this form does not show, such as created_at."""
+        failed = {name for name in self.errors if name in self.fields}
+        try:
+            self.instance.validate_constraints(exclude=failed)
+        except forms.ValidationError as error:
+            self.add_error(None, error)

@@ -1,0 +1,97 @@
+"""Identities that are not people."""
+
+from datetime import timedelta
+
+from django.contrib import admin
+
+from pam.admin.common import CommonAdmin
+from pam.admin.filters import QuestionFilter
+from pam.models import ServiceIdentity
+
+
+class IdentityQuestions(QuestionFilter):
+    """The named questions about service identities."""
+
+    questions = {
+        "active": lambda identities: identities.active(),
+        "expiring_within_30_days": lambda identities: identities.expiring_within(timedelta(days=30)),
+        "expired": lambda identities: identities.expired(),
+        "due_for_rotation": lambda identities: identities.due_for_rotation(),
+    }
+
+
+@admin.register(ServiceIdentity)
+class ServiceIdentityAdmin(CommonAdmin):
+    """Something that runs with privileges, and who answers for it."""
+
+    list_display = ("name", "identity_type", "environment", "owner_upn", "status", "risk_level", "expires_at")
+    list_filter = (IdentityQuestions, "identity_type", "environment", "status", "criticality", "risk_level")
+    search_fields = ("name", "description")
+    ordering = ("name",)
+    # Counted by those who let it in.
+    readonly_fields = ("last_used", "usage_count", "api_calls_last_30_days")
+    fieldsets = (
+        (None, {"fields": ("name", "identity_type", "description")}),
+        ("In Entra", {"fields": ("azure_object_id", "client_id", "upn", "tenant_id")}),
+        (
+            "Responsible",
+            {"fields": ("owner_upn", "department", "business_contact", "technical_contact", "cost_center")},
+        ),
+        (
+            "Life",
+            {
+                "fields": (
+                    "is_active",
+                    "account_enabled",
+                    "status",
+                    "expires_at",
+                    "environment",
+                    "requires_approval",
+                    *readonly_fields,
+                )
+            },
+        ),
+        (
+            "Where it runs",
+            {
+                "fields": (
+                    "application_name",
+                    "application_url",
+                    "resource_group",
+                    "subscription_id",
+                    "cluster_name",
+                    "kubernetes_namespace",
+                    "kubernetes_service_account",
+                    "oidc_issuer_url",
+                    "ip_restrictions",
+                )
+            },
+        ),
+        (
+            "Its secrets",
+            {
+                "fields": (
+                    "has_password",
+                    "has_client_secret",
+                    "has_certificate",
+                    "requires_mfa",
+                    "password_last_changed",
+                    "credential_rotation_frequency_days",
+                    "next_rotation_date",
+                )
+            },
+        ),
+        (
+            "Risk and compliance",
+            {
+                "fields": (
+                    "criticality",
+                    "data_classification",
+                    "risk_level",
+                    "risk_score",
+                    "compliance_status",
+                    "last_compliance_check",
+                )
+            },
+        ),
+    )

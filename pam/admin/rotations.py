@@ -1,0 +1,47 @@
+"""Renewals of credentials."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from pam.admin.common import CommonAdmin
+from pam.admin.filters import QuestionFilter
+from pam.models import Credential, CredentialRotation
+
+
+class RotationQuestions(QuestionFilter):
+    """The named questions about rotations."""
+
+    questions = {
+        "open": lambda rotations: rotations.open(),
+        "failed": lambda rotations: rotations.failed(),
+        "due_for_retry": lambda rotations: rotations.due_for_retry(),
+    }
+
+
+@admin.register(CredentialRotation)
+class CredentialRotationAdmin(CommonAdmin):
+    """One renewal of one credential."""
+
+    list_display = ("credential", "rotation_type", "status", "scheduled_date", "completed_at", "verification_status")
+    list_filter = (RotationQuestions, "status", "rotation_type", "verification_status", "scheduled_date")
+    list_select_related = ("credential",)
+    autocomplete_fields = ("credential",)
+    search_fields = ("credential",)
+    search_help_text = "Name or description of the credential"
+    ordering = ("-scheduled_date",)
+    readonly_fields = ("duration",)
+    fieldsets = (
+        (None, {"fields": ("credential", "rotation_type", "triggered_by", "reason")}),
+        ("Time", {"fields": ("status", "scheduled_date", "started_at", "completed_at", "duration")}),
+        ("Vault", {"fields": ("old_vault_path", "new_vault_path", "rollback_available")}),
+        ("Failure", {"fields": ("error_message", "retry_count", "max_retries", "next_retry_at")}),
+        ("Verification", {"fields": ("verification_status", "verification_details")}),
+        ("Told", {"fields": ("systems_updated", "notifications_sent")}),
+    )
+
+    def search(self, rows: Any, text: str) -> QuerySet[Any]:
+        """By credential, deleted ones too: their rotations stay."""
+        found: QuerySet[Any] = rows
+        return found.filter(credential__in=Credential.all_objects.search(text)) if text else found

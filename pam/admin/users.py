@@ -1,0 +1,75 @@
+"""People with privileges."""
+
+from django.contrib import admin
+
+from pam.admin.common import CommonAdmin
+from pam.admin.filters import QuestionFilter
+from pam.models import PrivilegedUser
+
+
+class UserQuestions(QuestionFilter):
+    """The named questions about people."""
+
+    questions = {
+        "active": lambda users: users.active(),
+        "due_for_certification": lambda users: users.due_for_certification(),
+    }
+
+
+@admin.register(PrivilegedUser)
+class PrivilegedUserAdmin(CommonAdmin):
+    """An administrative account and the person behind it."""
+
+    list_display = ("upn", "display_name", "department", "is_active", "risk_level", "compliance_status", "last_sign_in")
+    list_filter = (UserQuestions, "is_active", "blocked_sign_in", "risk_level", "compliance_status")
+    search_fields = ("upn", "display_name", "email")
+    ordering = ("upn",)
+    # Entra counts these.
+    readonly_fields = ("last_sign_in", "last_activity", "sign_in_count", "failed_sign_in_count")
+    fieldsets = (
+        (None, {"fields": ("upn", "display_name", "email", "azure_object_id")}),
+        ("Ordinary account", {"fields": ("source_user_upn", "source_user_id", "source_user_email")}),
+        (
+            "Person",
+            {
+                "fields": (
+                    "employee_type",
+                    "department",
+                    "job_title",
+                    "company_name",
+                    "office_location",
+                    "manager_upn",
+                    "usage_location",
+                    "preferred_language",
+                )
+            },
+        ),
+        (
+            "Access",
+            {
+                "fields": (
+                    "is_active",
+                    "account_enabled",
+                    "blocked_sign_in",
+                    "force_change_password",
+                    "last_tap_generated",
+                    "tap_count",
+                    *readonly_fields,
+                )
+            },
+        ),
+        (
+            "Risk and compliance",
+            {
+                "fields": (
+                    "risk_level",
+                    "risk_score",
+                    "last_risk_assessment",
+                    "compliance_status",
+                    "last_compliance_check",
+                    "certification_required",
+                    "next_certification_date",
+                )
+            },
+        ),
+    )
