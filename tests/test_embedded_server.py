@@ -16,6 +16,7 @@ import psycopg2.extras
 import pytest
 
 from menshun.embedded.account import account_for
+from menshun.embedded.processes import is_alive
 from menshun.embedded.server import SUPERUSER, EmbeddedServer
 from menshun.embedded.sockets import PORT, SOCKET_NAME
 from tests.support.embedded import UserProcess, query
@@ -147,12 +148,15 @@ def test_a_dropped_database_is_made_again(server: EmbeddedServer):
 
 def test_a_folder_removed_in_use_is_made_afresh(fresh_server: EmbeddedServer):
     fresh_server.use()
+    lost = fresh_server.pid
     removed = fresh_server.folder.rename(fresh_server.folder.with_name("removed"))
     shutil.rmtree(removed)
 
     fresh_server.use()
     assert query(fresh_server, "SELECT 1") == [(1,)]
     assert fresh_server.is_in_use
+    assert lost is not None
+    assert not is_alive(lost)
 
 
 def test_a_lost_socket_is_made_again(server: EmbeddedServer):
@@ -165,6 +169,7 @@ def test_a_lost_socket_is_made_again(server: EmbeddedServer):
 _FORKING_USER = """
 import os, signal, sys
 from pathlib import Path
+from menshun.embedded.processes import is_alive
 from menshun.embedded.server import server_in
 signal.alarm(60)
 server = server_in(Path(sys.argv[1]))

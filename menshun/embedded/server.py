@@ -10,6 +10,7 @@ import atexit
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -73,14 +74,17 @@ class EmbeddedServer:
 
     def leave(self) -> None:
         """End this process's part; the last one stops the server."""
-        if self._share is None or not self.folder.exists():
+        if self._share is None:
+            return
+        os.close(self._share)
+        self._share = None
+        if not self.folder.exists():
+            self._let_go()
             return
         with locks.exclusive(self._start_lock):
-            os.close(self._share)
-            self._share = None
             if not locks.is_held(self._use_lock):
                 self._stop()
-            self._disown()
+            self._let_go()
 
     def stop(self) -> bool:
         """Stop the server whoever uses it; says whether it ran. Whoever still needs it starts it again."""
@@ -156,7 +160,7 @@ class EmbeddedServer:
             self._make_data(bindir, account, lock)
         if self.log.exists():
             self.log.replace(self.folder / "server.log.old")
-        self._disown()
+        self._let_go()
         self._process = programs.start(bindir, self.data, self.host, self.log, account)
 
     def _make_data(self, bindir: Path, account: Account, lock: int) -> None:
@@ -197,18 +201,25 @@ class EmbeddedServer:
             connection.close()
 
     def _stop(self) -> None:
-        if self.pid is not None:
-            programs.stop(self.bindir, self.data, account_for(self.folder))
-            if self.host != self.folder:
-                self.host.rmdir()
-        if self._process is not None:
+        pid = self.pid
+        if pid is None:
+            return
+        programs.stop(self.bindir, self.data, account_for(self.folder))
+        if self._process is not None and self._process.pid == pid:
             self._process.wait()
+        if self.host != self.folder:
+            self.host.rmdir()
 
-    def _disown(self) -> None:
-        """Let go of a server that we started: it outlives us on purpose, or has ended already."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.returncode = 0  # else Python warns that a process is still running
-        self._process = None
+    def _let_go(self) -> None:
+        """Let go of a server that we started: others still use it, or the folder was taken away from under it."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        if process.pid == self.pid:
+            process.returncode = 0  # it outlives us on purpose; else Python warns that it still runs
+        else:
+            process.send_signal(signal.SIGQUIT)
+            process.wait()
 
     def _forget(self) -> None:
         """In a forked child: the share and the server are the parent's; the child takes its own when it connects."""
