@@ -3,13 +3,31 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.management import call_command
+from django.db import connections
 from pytest_django import DjangoDbBlocker
 
-from tests.support.databases import throwaway_database
+from tests.support.databases import database_name, throwaway_database
 
 
 @pytest.fixture
 def database(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The alias of an empty throw-away database; it is not "default", so that a use of the wrong connection shows."""
     with django_db_blocker.unblock(), throwaway_database("throwaway") as alias:
+        yield alias
+
+
+@pytest.fixture(scope="session")
+def migrated_template(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The name of a database with all migrations applied, to be copied."""
+    with django_db_blocker.unblock(), throwaway_database("migrated_template") as alias:
+        call_command("migrate", database=alias, verbosity=0)
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def migrated(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iterator[str]:
+    """The alias of a throw-away database with all migrations applied."""
+    with django_db_blocker.unblock(), throwaway_database("migrated", migrated_template) as alias:
         yield alias

@@ -1,8 +1,10 @@
 """AddIndexConcurrently in eight acts, on plain and on partitioned tables."""
 
 import logging
+
 import pytest
 from django.db import NotSupportedError, connections, models
+from django.db.migrations.operations.base import OperationCategory
 from django.db.migrations.writer import MigrationWriter
 from django.test.utils import CaptureQueriesContext, override_settings
 
@@ -46,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_describe():
     assert operation().describe() == ("Concurrently create index ix_toys_name_partial on field(s) name of model Toy")
     assert operation().migration_name_fragment == "toy_ix_toys_name_partial"
-    assert operation().category.value == "+"
+    assert operation().category is OperationCategory.ADDITION
 
 
 # 2. State forwards

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import NotSupportedError, connections
+from django.db.migrations.operations.base import OperationCategory
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from pam.postgres.errors import BuildFailed, NameTaken
@@ -30,7 +31,7 @@ def indexed(request: pytest.FixtureRequest, database: str) -> str:
 def test_describe_state_and_deconstruct():
     assert REMOVE.describe() == "Concurrently remove index ix_toys_name_partial from Toy"
     assert REMOVE.migration_name_fragment == "remove_toy_ix_toys_name_partial"
-    assert REMOVE.category.value == "-"
+    assert REMOVE.category is OperationCategory.REMOVAL
     state = BEFORE.clone()
     REMOVE.state_forwards(toys.APP, state)
     assert state.models["pam", "toy"].options["indexes"] == []

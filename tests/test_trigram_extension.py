@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.db import connections, transaction
+from django.db.migrations.operations.base import OperationCategory
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from pam.postgres.operations import TrigramExtension
@@ -58,7 +59,7 @@ def poor_role(database: str):
 def test_describe_state_and_deconstruct():
     assert ADD.describe() == "Creates extension pg_trgm"
     assert ADD.migration_name_fragment == "create_extension_pg_trgm"
-    assert ADD.category.value == "+"
+    assert ADD.category is OperationCategory.ADDITION
     state = toys.state()
     ADD.state_forwards(toys.APP, state)
     assert state == toys.state()
@@ -158,9 +159,14 @@ def test_a_router_that_forbids_is_asked_first(database):
 
 def test_interrupted_between_making_and_marking(database):
     """Both are one transaction, so that a kill leaves none of the two, and the next run's mark says the truth."""
-    with pytest.raises(KeyboardInterrupt), connections[database].schema_editor(atomic=True) as editor:
-        ADD.database_forwards(toys.APP, editor, toys.state(), toys.state())
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with connections[database].schema_editor(atomic=True) as editor:
+            ADD.database_forwards(toys.APP, editor, toys.state(), toys.state())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not is_there(database)
     forwards(database)
     forwards(database)

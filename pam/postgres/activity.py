@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -69,7 +70,7 @@ def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress |
     return BuildProgress(*row) if row else None
 
 
-def _sessions(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: object) -> list[Session]:
+def _sessions(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: Any) -> list[Session]:
     with connection.cursor() as cursor:
         cursor.execute(query("activity", query_name), parameters)
         return [Session(*row) for row in cursor.fetchall()]

@@ -55,6 +55,7 @@ class IndexDefinition:
 class Index:
     """An index of the catalog. `parent_oid` is the partitioned index that it is attached to."""
 
+    definition: IndexDefinition
     oid: int
     schema: str
     name: str
@@ -64,7 +65,6 @@ class Index:
     is_valid: bool
     parent_oid: int | None
     statement: str
-    definition: IndexDefinition
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -100,7 +100,7 @@ def index(connection: BaseDatabaseWrapper, schema: str, name: str) -> Index | No
     definition = IndexDefinition(
         method, unique, nulls_not_distinct, key_count, tuple(columns), opclasses, collations, options, predicate
     )
-    return Index(*facts, definition=definition)
+    return Index(definition, *facts)
 
 
 def attached_index(connection: BaseDatabaseWrapper, parent: Index, partition: Relation) -> Index | None:
@@ -118,4 +118,5 @@ def extension(connection: BaseDatabaseWrapper, name: str) -> Extension | None:
 def _rows(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: Any) -> Sequence[Any]:
     with connection.cursor() as cursor:
         cursor.execute(query("catalog", query_name), parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+    return rows

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import getLogger
+from typing import Never
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -58,7 +59,7 @@ def _watch(alias: str, pid: int, index: str, done: threading.Event) -> None:
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
 
 
-def _show_progress(bar: "tqdm[None]", index: str, progress: activity.BuildProgress | None) -> None:
+def _show_progress(bar: "tqdm[Never]", index: str, progress: activity.BuildProgress | None) -> None:
     if progress is None:
         return
     bar.set_description(f"{index} ({progress.phase})", refresh=False)

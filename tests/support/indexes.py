@@ -1,5 +1,7 @@
 """What the catalog says of indexes, as tests ask it."""
 
+from typing import Any
+
 from django.db import connections
 
 
@@ -27,7 +29,8 @@ def index_oid(alias: str, name: str) -> int:
     return int(_rows(alias, "SELECT oid::bigint FROM pg_class WHERE relname = %s", name)[0][0])
 
 
-def _rows(alias: str, statement: str, *parameters: str) -> list[tuple]:
+def _rows(alias: str, statement: str, *parameters: str) -> list[Any]:
     with connections[alias].cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+    return rows

@@ -28,6 +28,8 @@ class AddUniqueConstraintConcurrently(NotInTransactionMixin, AddConstraint):
             )
         super().__init__(model_name, constraint)
 
+    constraint: UniqueConstraint
+
     def describe(self) -> str:
         return f"Concurrently create unique constraint {self.constraint.name} on model {self.model_name}"
 

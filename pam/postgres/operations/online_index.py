@@ -1,7 +1,10 @@
 """What the index operations share: from Django's models to the names and statements of the toolkit."""
 
+from typing import cast
+
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
 
 from pam.postgres import online_index
 from pam.postgres.index_spec import IndexSpec
@@ -12,7 +15,8 @@ def spec_of(
     schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], index: models.Index | models.UniqueConstraint
 ) -> IndexSpec:
     """The IndexSpec of a Django index, or of a unique constraint that Django makes as an index, on a model's table."""
-    statement = index.create_sql(model, schema_editor)
+    # Only a constraint that cannot be an index has no statement, and the operations take none of these.
+    statement = cast(Statement, index.create_sql(model, schema_editor))
     return IndexSpec(index.name, schema_editor.quote_name(model._meta.db_table), statement)
 
 

@@ -1,0 +1,126 @@
+"""The phases as a user runs them: forwards, back, each on its own, with stock `migrate`."""
+
+import io
+
+import pytest
+import sqlparse
+from django.core.management import call_command
+from django.db import connections
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+
+from tests.support.document import INDEXES
+
+UNIQUE = {
+    "uq_credential_rotations_open_credential",
+    "uq_role_assignments_active_user",
+    "uq_role_assignments_active_identity",
+}
+
+
+def migrate(alias: str, *target: str) -> str:
+    out = io.StringIO()
+    call_command("migrate", *target, database=alias, stdout=out, verbosity=1)
+    return out.getvalue()
+
+
+def objects(alias: str) -> set[tuple[str, str]]:
+    """Everything in the database that is not the server's own: relations, functions, types, constraints, extensions."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT 'relation', relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            " UNION ALL SELECT 'constraint', conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+            " UNION ALL SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal"
+            " UNION ALL SELECT 'extension', extname FROM pg_extension WHERE extname <> 'plpgsql'"
+        )
+        return set(cursor.fetchall())
+
+
+def names(found: set[tuple[str, str]], kind: str) -> set[str]:
+    return {name for what, name in found if what == kind}
+
+
+def test_back_to_phase2_begin_takes_exactly_phase_2(migrated):
+    full = objects(migrated)
+    migrate(migrated, "pam", "0002_phase2_begin")
+    gone = full - objects(migrated)
+    assert names(gone, "relation") == set(INDEXES) | UNIQUE
+    assert names(gone, "extension") == {"pg_trgm"}
+    assert names(gone, "constraint") | names(gone, "trigger") == set()
+    migrate(migrated)
+    assert objects(migrated) == full
+
+
+def test_zero_leaves_nothing_of_ours(database):
+    migrate(database, "contenttypes")
+    migrate(database, "auth")
+    migrate(database, "admin")
+    migrate(database, "sessions")
+    before = objects(database)
+    migrate(database, "pam")
+    assert objects(database) > before
+    migrate(database, "pam", "zero")
+    assert objects(database) == before
+    with connections[database].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM django_migrations WHERE app = 'pam'")
+        assert cursor.fetchone() == (0,)
+
+
+def test_phases_are_branches(migrated):
+    """Phase 3, here two empty markers and a join, hangs off phase 1 beside phase 2, and either goes back alone."""
+    executor = MigrationExecutor(connections[migrated])
+    graph = executor.loader.graph
+    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0091_join")
+    for key, parents in (
+        (begin, [("pam", "0001_phase1_initial")]),
+        (join, [("pam", "0090_phase2_end"), begin]),
+    ):
+        migration = Migration(key[1], "pam")  # the graph alone decides the order
+        graph.add_node(key, migration)
+        for parent in parents:
+            graph.add_dependency(migration, key, parent)
+    forwards = [name for app, name in graph.forwards_plan(join) if app == "pam"]
+    assert forwards.index("0090_phase2_end") < forwards.index("0010_phase3_begin"), "phase 2 runs before phase 3"
+    back2 = [name for app, name in graph.backwards_plan(("pam", "0003_phase2_trigram_extension")) if app == "pam"]
+    back3 = [name for app, name in graph.backwards_plan(begin) if app == "pam"]
+    assert not [name for name in back2 if "phase3" in name]
+    assert not [name for name in back3 if "phase2" in name]
+
+
+def test_the_second_of_two_runs_waits_and_then_has_nothing_to_do(migrated):
+    """`migrate` holds the advisory lock while it works: its own output is the proof that it works under it."""
+    migrate(migrated, "pam", "0002_phase2_begin")
+    with connections[migrated].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert cursor.fetchone() == (0,), "the lock is given back at the end"
+    assert "0004_phase2_advanced_indexes" in migrate(migrated)
+    assert "No migrations to apply" in migrate(migrated)
+
+
+def test_sqlmigrate_is_what_migrate_does(migrated, database):
+    with connections[database].cursor() as cursor:
+        for name in (
+            "0001_phase1_initial",
+            "0003_phase2_trigram_extension",
+            "0004_phase2_advanced_indexes",
+            "0005_phase2_unique_constraints",
+        ):
+            out = io.StringIO()
+            call_command("sqlmigrate", "pam", name, database=migrated, stdout=out)
+            for statement in statements(out.getvalue()):
+                cursor.execute(statement)
+    ours = {(kind, name) for kind, name in objects(migrated) if not name.startswith(("django_", "auth_"))}
+    assert objects(database) == ours
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script as psql would send them, one by one."""
+    return [text for text in sqlparse.split(script) if sqlparse.format(text, strip_comments=True).strip(" ;\n")]
+
+
+@pytest.mark.parametrize("command", ["makemigrations", "pgmakemigrations"])
+def test_models_and_migrations_agree(migrated, command):
+    out = io.StringIO()
+    call_command(command, check=True, dry_run=True, stdout=out)
+    assert "No changes detected" in out.getvalue()
