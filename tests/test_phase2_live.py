@@ -60,9 +60,8 @@ def test_six_clients_notice_nothing(cluster, rows, times, capsys):
     assert [line for line in client_lines(cluster) if "ERROR" in line or "FATAL" in line] == []
     assert_a_wait_would_have_been_seen(cluster)
     with capsys.disabled():
-        print(
-            f"\n{rows:,} audit rows, phase 2 {times} times there and back: {sum(steps):,} steps of 6 clients, 0 waits, 0 errors"
-        )
+        done = f"{sum(steps):,} steps of 6 clients, 0 waits, 0 errors"
+        print(f"\n{rows:,} audit rows, phase 2 {times} times there and back: {done}")
 
 
 def client_lines(cluster: Cluster) -> list[str]:
