@@ -36,10 +36,13 @@ class CommonForm(forms.ModelForm):  # type: ignore[type-arg]
             if value is None and not field.null:
                 self.cleaned_data[name] = field.get_default()
 
-    def validate_constraints(self) -> None:
-        """As Django's, with the rules that also look at columns which this form does not show, such as created_at."""
-        failed = {name for name in self.errors if name in self.fields}
+    def validate_unique(self) -> None:
+        """Django has asked the rules whose columns are all on the form; ask the others too, such as an end that must
+        be after created_at."""
+        super().validate_unique()
+        if self.errors:
+            return
         try:
-            self.instance.validate_constraints(exclude=failed)
+            self.instance.validate_constraints()
         except forms.ValidationError as error:
             self.add_error(None, error)

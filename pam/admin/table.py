@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pam.admin.paginator import CappedPaginator
+
+# Each word costs the database another comparison with every text that is left; thousands of them, minutes.
+MOST_WORDS = 20
 
 
 class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -23,6 +26,9 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
         """For the list and for autocomplete; no row is found twice."""
+        if len(search_term.split()) > MOST_WORDS:
+            self.message_user(request, f"Nothing was searched: at most {MOST_WORDS} words, please.", messages.WARNING)
+            return queryset.none(), False
         return self.search(queryset, search_term), False
 
     def search(self, rows: Any, text: str) -> QuerySet[Any]:

@@ -1,0 +1,89 @@
+"""Lists of many rows: counted up to a limit, then guessed; no page is reached by skipping a whole table."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from pam.admin.paginator import CappedPaginator
+from pam.models import AuditLog
+from tests.support.admin import sign_in, url
+
+pytestmark = pytest.mark.django_db
+
+LIST = url(AuditLog, "changelist")
+
+
+@pytest.fixture
+def browser() -> Client:
+    return sign_in()
+
+
+@pytest.fixture
+def rows() -> int:
+    """Some more events than are counted."""
+    number = CappedPaginator.most + 700
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_logs (id, event_type, action, result, description, timestamp)"
+            " SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', now() - n * interval '1 minute'"
+            " FROM generate_series(1, %s) n",
+            [number],
+        )
+    return number
+
+
+def paginator(**conditions: object) -> CappedPaginator:
+    return CappedPaginator(AuditLog.objects.filter(**conditions).order_by("-timestamp"), 50)
+
+
+def test_few_rows_are_counted_exactly(rows: int) -> None:
+    first = AuditLog.objects.order_by("-timestamp")[123]
+
+    few = paginator(timestamp__gt=first.timestamp)
+
+    assert (str(few.count), few.num_pages) == ("123", 3)
+
+
+def test_exactly_as_many_as_are_counted_is_an_exact_count(rows: int) -> None:
+    first = AuditLog.objects.order_by("-timestamp")[CappedPaginator.most]
+
+    assert str(paginator(timestamp__gt=first.timestamp).count) == "5000"
+
+
+def test_more_rows_are_guessed_from_statistics(rows: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_logs")
+
+    assert str(paginator().count) == f"more than 5,000, perhaps {rows:,}"
+
+
+def test_a_guess_below_what_was_counted_is_not_told(rows: int) -> None:
+    """A table that was never analyzed, or a filter without statistics."""
+    assert str(paginator(description__startswith="x").count) == "more than 5,000"
+
+
+def test_the_list_says_so_and_reads_one_page(browser: Client, rows: int) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        page = browser.get(LIST).content.decode()
+
+    assert "more than 5,000" in page
+    of_the_log = [query["sql"] for query in captured if 'FROM "audit_logs"' in query["sql"]]
+    assert of_the_log
+    assert all("LIMIT" in sql for sql in of_the_log if not sql.startswith("EXPLAIN"))
+
+
+def test_the_last_page_is_the_last_one_counted(browser: Client, rows: int) -> None:
+    last = CappedPaginator.most // 50
+
+    assert len(browser.get(LIST, {"p": str(last)}).context["cl"].result_list) == 50
+    assert browser.get(LIST, {"p": str(last + 1)}).status_code == 302
+
+
+def test_a_page_far_away_is_reached_by_a_filter(browser: Client, rows: int) -> None:
+    oldest = AuditLog.objects.earliest("timestamp")
+
+    result = browser.get(LIST, {"timestamp__lt": oldest.timestamp.isoformat()})
+    assert result.context["cl"].result_count == 0
+    result = browser.get(LIST, {"timestamp__lte": oldest.timestamp.isoformat()})
+    assert list(result.context["cl"].result_list) == [oldest]
