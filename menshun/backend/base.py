@@ -1,6 +1,5 @@
 """The database wrapper; psqlextra builds its own on it (POSTGRES_EXTRA_DB_BACKEND_BASE)."""
 
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -9,7 +8,7 @@ from django.db.backends.postgresql import base
 from menshun.backend.client import DatabaseClient
 from menshun.backend.connecting import check_server, explain_failure
 from menshun.backend.schema import DatabaseSchemaEditor
-from menshun.embedded.server import EmbeddedServer, server_in
+from menshun.embedded.server import server_of
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,14 +17,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     client_class = DatabaseClient
 
-    def embedded_server(self) -> EmbeddedServer | None:
-        """The embedded server behind this connection, if it is one."""
-        folder: Path | None = self.settings_dict.get("EMBEDDED_SERVER")
-        return None if folder is None else server_in(folder)
-
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; a server that cannot be reached or used is explained in one sentence."""
-        server = self.embedded_server()
+        server = server_of(self.settings_dict)
         try:
             if server is not None:
                 server.use()

@@ -2,14 +2,12 @@
 
 import shutil
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.db.backends.postgresql import client
 
 from menshun.embedded.programs import wheel_bindir
-
-if TYPE_CHECKING:
-    from menshun.backend.base import DatabaseWrapper
+from menshun.embedded.server import server_of
 
 
 class DatabaseClient(client.DatabaseClient):
@@ -27,7 +25,7 @@ class DatabaseClient(client.DatabaseClient):
 
     def runshell(self, parameters: Iterable[str]) -> None:
         """Start the embedded server if it is one, and hand the terminal over to psql."""
-        server = cast("DatabaseWrapper", self.connection).embedded_server()
+        server = server_of(self.connection.settings_dict)
         if server is not None:
             server.use()
         super().runshell(parameters)

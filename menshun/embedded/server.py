@@ -12,7 +12,9 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -229,6 +231,12 @@ class EmbeddedServer:
         if self._process is not None:
             self._process.returncode = 0
             self._process = None
+
+
+def server_of(database: Mapping[str, Any]) -> EmbeddedServer | None:
+    """The embedded server behind a database of the settings, if it is one."""
+    folder: Path | None = database.get("EMBEDDED_SERVER")
+    return None if folder is None else server_in(folder)
 
 
 @functools.cache

@@ -48,17 +48,17 @@ def backend_pid(connection: BaseDatabaseWrapper) -> int:
 
 def blocking(connection: BaseDatabaseWrapper, pid: int) -> list[Session]:
     """The sessions for which session `pid` waits just now; empty if it does not wait."""
-    return _sessions(connection, "blocking", pid=pid)
+    return _sessions(connection, "blocking_pids", pid=pid)
 
 
 def holding(connection: BaseDatabaseWrapper, relations: Iterable[int], modes: Iterable[str]) -> list[Session]:
-    """The other sessions that hold one of the lock `modes` (as pg_locks names them) on one of the relations."""
-    return _sessions(connection, "holding", relations=list(relations), modes=list(modes))
+    """The other sessions that hold, or queue for, one of the lock `modes` (as pg_locks names them) on the relations."""
+    return _sessions(connection, "holding_pids", relations=list(relations), modes=list(modes))
 
 
 def advisory_holder(connection: BaseDatabaseWrapper, first: int, second: int) -> Session | None:
     """The session that holds the advisory lock of these two keys in this database, or None."""
-    sessions = _sessions(connection, "advisory_holder", first=first, second=second)
+    sessions = _sessions(connection, "advisory_pids", first=first, second=second)
     return sessions[0] if sessions else None
 
 
@@ -70,7 +70,10 @@ def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress |
     return BuildProgress(*row) if row else None
 
 
-def _sessions(connection: BaseDatabaseWrapper, query_name: str, /, **parameters: Any) -> list[Session]:
+def _sessions(connection: BaseDatabaseWrapper, pids_query: str, /, **parameters: Any) -> list[Session]:
+    """What is known of the sessions whose pids a query gives; who has ended meanwhile is no longer among them."""
     with connection.cursor() as cursor:
-        cursor.execute(query("activity", query_name), parameters)
+        cursor.execute(query("activity", pids_query), parameters)
+        pids = [pid for (pid,) in cursor.fetchall()]
+        cursor.execute(query("activity", "sessions"), {"pids": pids})
         return [Session(*row) for row in cursor.fetchall()]

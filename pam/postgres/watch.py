@@ -16,6 +16,7 @@ from pam.postgres import activity
 logger = getLogger("pam.migrations")
 
 INTERVAL_SECONDS = 0.5
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
 
 
 @contextmanager
@@ -27,9 +28,7 @@ def watched_build(connection: BaseDatabaseWrapper, index: str) -> Iterator[None]
     """
     pid = activity.backend_pid(connection)
     done = threading.Event()
-    watcher = threading.Thread(
-        target=_watch, args=(connection.alias, pid, index, done), name=f"watch {index}", daemon=True
-    )
+    watcher = threading.Thread(target=_watch, args=(connection.alias, pid, index, done), name=f"watch {index}")
     watcher.start()
     try:
         yield
@@ -39,31 +38,32 @@ def watched_build(connection: BaseDatabaseWrapper, index: str) -> Iterator[None]
 
 
 def _watch(alias: str, pid: int, index: str, done: threading.Event) -> None:
-    # Connections are per thread, so this is one of the watcher's own.
+    # Connections are per thread, so this is one of the watcher's own; it is opened if the build lasts so long.
     own = connections[alias]
     told: set[int] = set()
+    bar: tqdm[Never] = tqdm(disable=not sys.stderr.isatty(), leave=False, delay=sys.maxsize, bar_format=BAR)
     try:
-        with tqdm(desc=index, leave=False, disable=not sys.stderr.isatty(), bar_format=BAR, file=sys.stderr) as bar:
-            while not done.wait(INTERVAL_SECONDS):
-                _show_progress(bar, index, activity.build_progress(own, pid))
-                for session in activity.blocking(own, pid):
-                    if session.pid not in told:
-                        told.add(session.pid)
-                        logger.warning("%s waits for an older transaction: %s", index, session)
+        while not done.wait(INTERVAL_SECONDS):
+            _show(bar, index, activity.build_progress(own, pid))
+            for session in activity.blocking(own, pid):
+                if session.pid not in told:
+                    told.add(session.pid)
+                    bar.clear()
+                    logger.warning("%s waits for an older transaction: %s", index, session)
     except Error as error:
         logger.warning("%s: its progress cannot be shown: %s", index, str(error).strip())
     finally:
+        bar.close()
         own.close()
 
 
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
-
-
-def _show_progress(bar: "tqdm[Never]", index: str, progress: activity.BuildProgress | None) -> None:
-    if progress is None:
+def _show(bar: "tqdm[Never]", index: str, progress: activity.BuildProgress | None) -> None:
+    """Draw the bar; each phase of a build counts from the beginning, in a unit of its own."""
+    if progress is None or not progress.total:
         return
-    bar.set_description(f"{index} ({progress.phase})", refresh=False)
-    bar.unit = progress.unit
-    bar.total = progress.total or None
-    bar.n = progress.done
+    description = f"{index} ({progress.phase})"
+    if bar.desc != description:
+        bar.set_description_str(description, refresh=False)
+        bar.reset(progress.total)
+    bar.unit, bar.total, bar.n = progress.unit, progress.total, progress.done
     bar.refresh()

@@ -1,12 +1,11 @@
 """`manage.py embedded_server`: look at the embedded PostgreSQL, or stop it."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 from django.db import connections
 
-from menshun.backend.base import DatabaseWrapper
-from menshun.embedded.server import EmbeddedServer
+from menshun.embedded.server import EmbeddedServer, server_of
 from pam.postgres.errors import MenshunError
 
 
@@ -22,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Do it, and say what was found."""
-        server = cast(DatabaseWrapper, connections["default"]).embedded_server()
+        server = server_of(connections["default"].settings_dict)
         if server is None:
             raise MenshunError(
                 "DATABASE_URL is set, so menshun uses that server and runs none of its own. To reach the embedded one: "

@@ -21,10 +21,7 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        self._ensure_not_in_transaction(schema_editor)
-        model = to_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            online_index.build(schema_editor, online_index.spec_of(schema_editor, model, self.index))
+        online_index.build(self, app_label, schema_editor, to_state, self.index)
 
     def database_backwards(
         self,
@@ -33,7 +30,4 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        self._ensure_not_in_transaction(schema_editor)
-        model = from_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            online_index.drop(schema_editor, online_index.spec_of(schema_editor, model, self.index))
+        online_index.drop(self, app_label, schema_editor, from_state, self.index)

@@ -1,27 +1,40 @@
 """What the index operations share: from Django's models to the names and statements of the toolkit."""
 
-from typing import cast
+from typing import Protocol, cast
 
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
+from django.db.migrations.state import ProjectState
 
 from pam.postgres import online_index
 from pam.postgres.index_spec import IndexSpec
 from pam.postgres.operations import reviewed_sql
 
-
-def spec_of(
-    schema_editor: BaseDatabaseSchemaEditor, model: type[models.Model], index: models.Index | models.UniqueConstraint
-) -> IndexSpec:
-    """The IndexSpec of a Django index, or of a unique constraint that Django makes as an index, on a model's table."""
-    # Only a constraint that cannot be an index has no statement, and the operations take none of these.
-    statement = cast(Statement, index.create_sql(model, schema_editor))
-    return IndexSpec(index.name, schema_editor.quote_name(model._meta.db_table), statement)
+AnyIndex = models.Index | models.UniqueConstraint
 
 
-def build(schema_editor: BaseDatabaseSchemaEditor, spec: IndexSpec) -> None:
-    """Make sure that the index is there, or print how, for `sqlmigrate`."""
+class IndexOperation(Protocol):
+    """What Django's concurrent index operations are to us."""
+
+    model_name: str
+
+    def _ensure_not_in_transaction(self, schema_editor: BaseDatabaseSchemaEditor) -> None: ...
+
+    def allow_migrate_model(self, connection_alias: str, model: type[models.Model]) -> bool: ...
+
+
+def build(
+    operation: IndexOperation,
+    app_label: str,
+    schema_editor: BaseDatabaseSchemaEditor,
+    state: ProjectState,
+    index: AnyIndex,
+) -> None:
+    """Make sure that the operation's model has the index, or print how, for `sqlmigrate`."""
+    spec = _allowed_spec(operation, app_label, schema_editor, state, index)
+    if spec is None:
+        return
     if schema_editor.collect_sql:
         name = schema_editor.quote_name(spec.name)
         reviewed_sql.show_build(schema_editor, spec.create(name, spec.table, concurrently=True), spec.table, name)
@@ -29,9 +42,35 @@ def build(schema_editor: BaseDatabaseSchemaEditor, spec: IndexSpec) -> None:
         online_index.ensure_index(schema_editor.connection, spec)
 
 
-def drop(schema_editor: BaseDatabaseSchemaEditor, spec: IndexSpec) -> None:
-    """Make sure that the index is gone, or print how, for `sqlmigrate`."""
+def drop(
+    operation: IndexOperation,
+    app_label: str,
+    schema_editor: BaseDatabaseSchemaEditor,
+    state: ProjectState,
+    index: AnyIndex,
+) -> None:
+    """Make sure that the operation's model has the index no more, or print how, for `sqlmigrate`."""
+    spec = _allowed_spec(operation, app_label, schema_editor, state, index)
+    if spec is None:
+        return
     if schema_editor.collect_sql:
         reviewed_sql.show_drop(schema_editor, spec.table, schema_editor.quote_name(spec.name))
     else:
         online_index.remove_index(schema_editor.connection, spec)
+
+
+def _allowed_spec(
+    operation: IndexOperation,
+    app_label: str,
+    schema_editor: BaseDatabaseSchemaEditor,
+    state: ProjectState,
+    index: AnyIndex,
+) -> IndexSpec | None:
+    """The index as the toolkit takes it; None where a router forbids this database to the model."""
+    operation._ensure_not_in_transaction(schema_editor)
+    model = state.apps.get_model(app_label, operation.model_name)
+    if not operation.allow_migrate_model(schema_editor.connection.alias, model):
+        return None
+    # Only a constraint that cannot be an index has no statement, and the operations take none of these.
+    statement = cast(Statement, index.create_sql(model, schema_editor))
+    return IndexSpec(index.name, schema_editor.quote_name(model._meta.db_table), statement)

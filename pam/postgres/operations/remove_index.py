@@ -3,6 +3,7 @@
 from django.contrib.postgres import operations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
+from django.db.models import Index
 
 from pam.postgres.operations import online_index
 
@@ -20,11 +21,7 @@ class RemoveIndexConcurrently(operations.RemoveIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        self._ensure_not_in_transaction(schema_editor)
-        model = from_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            index = from_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
-            online_index.drop(schema_editor, online_index.spec_of(schema_editor, model, index))
+        online_index.drop(self, app_label, schema_editor, from_state, self._index(app_label, from_state))
 
     def database_backwards(
         self,
@@ -33,8 +30,8 @@ class RemoveIndexConcurrently(operations.RemoveIndexConcurrently):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        self._ensure_not_in_transaction(schema_editor)
-        model = to_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
-            online_index.build(schema_editor, online_index.spec_of(schema_editor, model, index))
+        online_index.build(self, app_label, schema_editor, to_state, self._index(app_label, to_state))
+
+    def _index(self, app_label: str, state: ProjectState) -> Index:
+        index: Index = state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+        return index

@@ -1,7 +1,7 @@
 -- Who is at work in this database. Each takes no lock but ACCESS SHARE on catalog tables.
 
--- name: blocking
--- The sessions for which a waiting session (by pid) waits, oldest transaction first.
+-- name: sessions
+-- Sessions by their pids, oldest transaction first; one without a transaction by its own age.
 SELECT
     a.pid,
     coalesce(a.usename, a.backend_type),
@@ -9,35 +9,26 @@ SELECT
     pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start),
     coalesce(a.query, '')
 FROM pg_catalog.pg_stat_activity a
-WHERE a.pid = ANY (pg_catalog.pg_blocking_pids(%(pid)s))
+WHERE a.pid = ANY (%(pids)s)
 ORDER BY 4 DESC
 
--- name: holding
--- The other sessions that hold a lock of one of the given modes on a relation (by oid), oldest transaction first.
-SELECT DISTINCT
-    a.pid,
-    coalesce(a.usename, a.backend_type),
-    coalesce(a.state, a.backend_type),
-    pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start),
-    coalesce(a.query, '')
+-- name: blocking_pids
+-- The sessions for which a waiting session (by pid) waits.
+SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(%(pid)s))
+
+-- name: holding_pids
+-- The other sessions that hold or await a lock of one of the given modes on one of the relations (by oid).
+SELECT DISTINCT l.pid
 FROM pg_catalog.pg_locks l
-JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.relation = ANY (%(relations)s)
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
     AND l.mode = ANY (%(modes)s)
     AND l.pid <> pg_catalog.pg_backend_pid()
-ORDER BY 4 DESC
 
--- name: advisory_holder
+-- name: advisory_pids
 -- The session that holds an advisory lock of two keys in this database.
-SELECT
-    a.pid,
-    coalesce(a.usename, a.backend_type),
-    coalesce(a.state, a.backend_type),
-    pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start),
-    coalesce(a.query, '')
+SELECT l.pid
 FROM pg_catalog.pg_locks l
-JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
     AND l.classid = %(first)s AND l.objid = %(second)s
