@@ -14,7 +14,10 @@ QUERY_WIDTH = 120
 
 @dataclass(frozen=True)
 class Session:
-    """A session of the server. `age` is that of its transaction (of the session itself when it has none)."""
+    """A session of the server. `age` is that of its transaction (of the session itself when it has none).
+
+    A prepared transaction holds locks without a session: its pid is 0, its query what ends it.
+    """
 
     pid: int
     user: str

@@ -1,7 +1,8 @@
 -- Who is at work in this database. Each takes no lock but ACCESS SHARE on catalog tables.
 
 -- name: sessions
--- Sessions by their pids, oldest transaction first; one without a transaction by its own age.
+-- Sessions by their pids, oldest transaction first; one without a transaction by its own age. The pid 0 stands for
+-- the prepared transactions, which hold locks and have no session: what ends them is shown as their query.
 SELECT
     a.pid,
     coalesce(a.usename, a.backend_type),
@@ -10,6 +11,15 @@ SELECT
     coalesce(a.query, '')
 FROM pg_catalog.pg_stat_activity a
 WHERE a.pid = ANY (%(pids)s)
+UNION ALL
+SELECT
+    0,
+    p.owner,
+    'prepared transaction',
+    pg_catalog.clock_timestamp() - p.prepared,
+    'ROLLBACK PREPARED ' || pg_catalog.quote_literal(p.gid)
+FROM pg_catalog.pg_prepared_xacts p
+WHERE 0 = ANY (%(pids)s) AND p.database = pg_catalog.current_database()
 ORDER BY 4 DESC
 
 -- name: blocking_pids
@@ -18,12 +28,12 @@ SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(%(pid)s))
 
 -- name: holding_pids
 -- The other sessions that hold or await a lock of one of the given modes on one of the relations (by oid).
-SELECT DISTINCT l.pid
+SELECT DISTINCT coalesce(l.pid, 0)
 FROM pg_catalog.pg_locks l
 WHERE l.relation = ANY (%(relations)s)
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
     AND l.mode = ANY (%(modes)s)
-    AND l.pid <> pg_catalog.pg_backend_pid()
+    AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
 
 -- name: advisory_pids
 -- The session that holds an advisory lock of two keys in this database.
