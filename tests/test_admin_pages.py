@@ -29,6 +29,8 @@ TABLES: list[Any] = [*EDITABLE, Session, AuditLog]
 COMMON: list[Any] = [model for model in TABLES if model is not AuditLog]
 # Django's session and the user who signed in, then the admin's own: a count, the rows, one filter with values.
 QUERIES_OF_A_LIST = 5
+# The same two, the row, and for each of up to three references: who is chosen, and their name for the title.
+QUERIES_OF_A_ROW = 9
 
 
 @pytest.fixture
@@ -98,16 +100,21 @@ def test_a_list_shows_its_columns_and_rows(browser: Client, model: type[models.M
 
 @pytest.mark.parametrize("model", TABLES)
 def test_every_filter_can_be_chosen(browser: Client, model: type[models.Model]) -> None:
-    """Every choice of our own filters, the last one of each of Django's."""
+    """Every choice of our own filters, and the last ones of all of Django's at once."""
     make(model)
     address = url(model, "changelist")
     changelist = browser.get(address).context["cl"]
     assert len(changelist.filter_specs) > 1
-
+    ours, djangos = [], []
     for spec in changelist.filter_specs:
-        choices = list(spec.choices(changelist))
-        for choice in choices if isinstance(spec, admin.SimpleListFilter) else choices[-1:]:
-            assert browser.get(address + choice["query_string"]).status_code == 200
+        choices = [choice["query_string"] for choice in spec.choices(changelist)]
+        if isinstance(spec, admin.SimpleListFilter):
+            ours += choices[1:]
+        else:
+            djangos.append(choices[-1].removeprefix("?"))
+
+    for query in (*ours, "?" + "&".join(djangos)):
+        assert browser.get(address + query).status_code == 200
 
 
 @pytest.mark.parametrize("model", EDITABLE)
@@ -118,22 +125,18 @@ def test_an_add_form_opens(browser: Client, model: type[models.Model]) -> None:
     assert "version" not in form
 
 
-@pytest.mark.parametrize("model", COMMON)
-def test_a_change_form_opens_with_few_queries(browser: Client, model: type[models.Model]) -> None:
-    row = make(model)
-
-    assert len(queries_of(browser, url(model, "change", row))) <= 9
-
-
 @pytest.mark.parametrize("model", TABLES)
 def test_every_column_is_on_the_page_of_a_row_or_hidden_on_purpose(browser: Client, model: type[models.Model]) -> None:
     hidden_columns: dict[Any, set[str]] = {Session: {"session_token_hash"}, AuditLog: {"checksum", "signature"}}
-    response = browser.get(url(model, "change", make(model)))
+    address = url(model, "change", make(model))
+    with CaptureQueriesContext(connection) as captured:
+        response = browser.get(address)
 
     shown = {name for fieldset in response.context["adminform"] for line in fieldset for name in line.fields}
 
     names = {field.attname if model is AuditLog else field.name for field in model._meta.concrete_fields}
     assert shown == names - hidden_columns.get(model, set())
+    assert len(captured) <= QUERIES_OF_A_ROW
 
 
 @pytest.mark.parametrize("model", COMMON)
@@ -151,7 +154,7 @@ def test_the_history_of_a_row_opens(browser: Client, model: type[models.Model]) 
 def test_any_text_can_be_searched(browser: Client, model: type[models.Model]) -> None:
     make(model)
 
-    for text in ("'; DROP TABLE x; -- \"\\", "% _ \\%", "nul\0nul", "x" * 10_000, "%" * 10_000, " "):
+    for text in ("'; DROP TABLE x; -- \"\\ % _ \\%", "nul\0nul", "%" * 10_000):
         assert browser.get(url(model, "changelist"), {"q": text}).status_code == 200
 
 
