@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
 
 
@@ -31,3 +32,10 @@ def migrated(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iter
     """The alias of a throw-away database with all migrations applied."""
     with django_db_blocker.unblock(), throwaway_database("migrated", migrated_template) as alias:
         yield alias
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "partitioned"])
+def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
+    """The table of a toy made in `database`; returns the indexes that it is to have, all valid."""
+    toys.make_table(database, partitioned=request.param)
+    return toys.PARENT_AND_MONTHS if request.param else {toys.INDEX.name: True}

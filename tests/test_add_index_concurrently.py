@@ -1,45 +1,22 @@
 """AddIndexConcurrently in eight acts, on plain and on partitioned tables."""
 
-import logging
-
 import pytest
 from django.db import NotSupportedError, connections, models
 from django.db.migrations.operations.base import OperationCategory
 from django.db.migrations.writer import MigrationWriter
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from pam.postgres import concurrent_index, locks
-from pam.postgres.errors import BuildFailed, LockUnavailable, NameTaken, RunInProgress, TableMissing
+from pam.postgres.errors import NameTaken, TableMissing
 from pam.postgres.indexes import GinIndex, Index
-from pam.postgres.locks import Patience, exclusive_run
 from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
-from tests.support.databases import session
 from tests.support.indexes import index_oid, index_validity, invalidate
 from tests.support.routers import Forbid
-from tests.support.threads import actor, failure_of, until, writers
-
-IMPATIENT = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
-PARENT_AND_MONTHS = {toys.INDEX.name: True} | {f"{toys.INDEX.name}_{month}": True for month in toys.MONTHS}
+from tests.support.threads import writers
 
 
 def operation(index: models.Index = toys.INDEX) -> AddIndexConcurrently:
     return AddIndexConcurrently("Toy", index)
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "partitioned"])
-def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
-    """The table made; returns the indexes that are to be there, all valid."""
-    toys.make_table(database, partitioned=request.param)
-    return PARENT_AND_MONTHS if request.param else {toys.INDEX.name: True}
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few and short tries, so that a test of the refusal is quick."""
-    for module in (concurrent_index, locks):
-        monkeypatch.setattr(module, "CALM", IMPATIENT)
-    monkeypatch.setattr(locks, "BRIEF", IMPATIENT)
 
 
 # 1. Describe
@@ -88,7 +65,7 @@ def test_a_partition_that_is_partitioned_itself(database):
             "CREATE TABLE april_first PARTITION OF toys_2026_04 FOR VALUES FROM ('2026-04-01') TO ('2026-04-02')"
         )
     toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == PARENT_AND_MONTHS | {
+    assert index_validity(database, "ix_toys%") == toys.PARENT_AND_MONTHS | {
         "ix_toys_name_partial_2026_04": True,
         "ix_toys_name_partial_2026_04_april_first": True,
     }
@@ -286,7 +263,7 @@ def test_a_partitioned_build_goes_on_after_each_step(database, done):
             else:
                 invalidate(database, f"{name}_{month}")
     toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == PARENT_AND_MONTHS
+    assert index_validity(database, "ix_toys%") == toys.PARENT_AND_MONTHS
 
 
 @pytest.mark.parametrize("statement", [
@@ -323,43 +300,7 @@ def test_no_such_table(database):
         toys.forwards(database, operation(), toys.state())
 
 
-def _older_transaction(cursor) -> int:
-    """A writer that does not end; on the first month itself, since the moment's lock on a parent would give up."""
-    cursor.execute("SELECT coalesce(to_regclass('toys_2026_01'), to_regclass('toys'))::text")
-    table = cursor.fetchone()[0]
-    cursor.execute("BEGIN")
-    cursor.execute(f"UPDATE {table} SET is_active = is_active WHERE id = 1")
-    cursor.execute("SELECT pg_backend_pid()")
-    return int(cursor.fetchone()[0])
-
-
-@pytest.mark.parametrize("end", ["pg_cancel_backend", "pg_terminate_backend"])
-def test_ended_by_a_dba_while_it_waits(database, toy_table, end, caplog):
-    """An older writer holds the build up; the build says for whom it waits, is ended, and runs again."""
-    caplog.set_level(logging.INFO, "pam.migrations")
-    with session(database) as observer, observer.cursor() as watch, connections[database].cursor() as older:
-        pid = _older_transaction(older)
-        with actor(lambda: toys.forwards(database, operation(), toys.state())) as build:
-            builder = until(lambda: _waiting_builder(watch), "the build waits for the older transaction")
-            until(lambda: f"waits for an older transaction: pid {pid}" in caplog.text, "the wait is told")
-            watch.execute(f"SELECT {end}(%s)", [builder])
-            error = failure_of(build)
-        older.execute("COMMIT")
-    assert isinstance(error, BuildFailed)
-    assert "python manage.py migrate" in str(error)
-    toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == toy_table
-
-
-def _waiting_builder(cursor) -> int | None:
-    cursor.execute(
-        "SELECT p.pid FROM pg_stat_progress_create_index p JOIN pg_locks l ON l.pid = p.pid AND NOT l.granted"
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
-# 8. Under concurrent writers, and in the way of others
+# 8. Under concurrent writers
 
 
 def test_under_concurrent_writers(database, toy_table):
@@ -382,57 +323,3 @@ def test_under_concurrent_writers(database, toy_table):
         cursor.execute("SET enable_seqscan = off")
         cursor.execute("SELECT count(*) FROM toys WHERE name = 'seen' AND is_active")
         assert cursor.fetchone()[0] == 0
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_lock_that_is_not_to_be_had(database, toy_table):
-    with session(database) as other, other.cursor() as holder:
-        holder.execute("BEGIN; LOCK TABLE toys IN ACCESS EXCLUSIVE MODE; SELECT 'the culprit'")
-        pid = other.info.backend_pid
-        with actor(lambda: toys.forwards(database, operation(), toys.state())) as build:
-            error = failure_of(build)
-        holder.execute("ROLLBACK")
-    assert isinstance(error, LockUnavailable)
-    assert [session.pid for session in error.holders] == [pid]
-    assert f"pid {pid}" in str(error)
-    assert "the culprit" in str(error)
-    assert index_validity(database, "ix_toys%") == {}
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_build_by_somebody_else_is_left_alone(database):
-    """A DBA builds the same index by hand: INVALID as yet, but not left over."""
-    toys.make_table(database)
-
-    def build_by_hand() -> None:
-        with connections[database].cursor() as cursor:
-            cursor.execute("CREATE INDEX CONCURRENTLY ix_toys_name_partial ON toys (name) WHERE is_active")
-
-    with connections[database].cursor() as older, session(database) as observer, observer.cursor() as watch:
-        _older_transaction(older)
-        with actor(build_by_hand):
-            builder = until(lambda: _waiting_builder(watch), "the other build waits")
-            with actor(lambda: toys.forwards(database, operation(), toys.state())) as ours:
-                error = failure_of(ours)
-            older.execute("COMMIT")
-    assert isinstance(error, LockUnavailable)
-    assert f"pid {builder}" in str(error)
-    assert "CREATE INDEX CONCURRENTLY" in str(error)
-    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
-
-
-def test_a_second_run_says_so_and_leaves(database, caplog):
-    toys.make_table(database)
-
-    def second_run() -> None:
-        with exclusive_run(connections[database], 0.1):
-            raise AssertionError("two runs at once")
-
-    with exclusive_run(connections[database]), actor(second_run) as second:
-        error = failure_of(second)
-    pid = connections[database].connection.info.backend_pid
-    assert isinstance(error, RunInProgress)
-    assert error.holder is not None
-    assert error.holder.pid == pid
-    assert f"waiting for it to end: pid {pid} " in caplog.text
-    toys.forwards(database, operation(), toys.state())

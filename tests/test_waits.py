@@ -1,5 +1,6 @@
-"""For whom an index build waits is said, whoever it is: also a transaction that was prepared and forgotten."""
+"""Index builds among others: whom they wait for is said, what they cannot have is refused, what is not theirs stays."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -8,8 +9,8 @@ from pytest_django import DjangoDbBlocker
 
 from pam.postgres import activity, concurrent_index, locks
 from pam.postgres.activity import Session
-from pam.postgres.errors import LockUnavailable
-from pam.postgres.locks import Patience
+from pam.postgres.errors import BuildFailed, LockUnavailable, RunInProgress
+from pam.postgres.locks import Patience, exclusive_run
 from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
 from tests.support.databases import session
@@ -19,6 +20,14 @@ from tests.support.threads import actor, failure_of, until
 
 ADD = AddIndexConcurrently("Toy", toys.INDEX)
 IMPATIENT = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few and short tries, so that a test of the refusal is quick."""
+    for module in (concurrent_index, locks):
+        monkeypatch.setattr(module, "CALM", IMPATIENT)
+    monkeypatch.setattr(locks, "BRIEF", IMPATIENT)
 
 
 @pytest.fixture
@@ -46,9 +55,8 @@ def test_a_prepared_transaction_that_wrote(prepared, caplog):
     assert index_validity(prepared, "ix_toys%") == {toys.INDEX.name: True}
 
 
-def test_a_prepared_transaction_that_holds_the_table(prepared, monkeypatch):
-    for module in (concurrent_index, locks):
-        monkeypatch.setattr(module, "CALM", IMPATIENT)
+@pytest.mark.usefixtures("impatient")
+def test_a_prepared_transaction_that_holds_the_table(prepared):
     prepare(prepared, "LOCK TABLE toys IN SHARE MODE")
     with actor(lambda: toys.forwards(prepared, ADD, toys.state())) as build:
         error = failure_of(build)
@@ -72,3 +80,93 @@ def test_a_session_is_one_readable_line(prepared):
     assert "idle in transaction" in str(holder)
     assert str(holder).endswith("long...")
     assert "\n" not in str(holder)
+
+
+def _older_transaction(cursor) -> int:
+    """A writer that does not end; on the first month itself, since the moment's lock on a parent would give up."""
+    cursor.execute("SELECT coalesce(to_regclass('toys_2026_01'), to_regclass('toys'))::text")
+    table = cursor.fetchone()[0]
+    cursor.execute("BEGIN")
+    cursor.execute(f"UPDATE {table} SET is_active = is_active WHERE id = 1")
+    cursor.execute("SELECT pg_backend_pid()")
+    return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("end", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_ended_by_a_dba_while_it_waits(database, toy_table, end, caplog):
+    """An older writer holds the build up; the build says for whom it waits, is ended, and runs again."""
+    caplog.set_level(logging.INFO, "pam.migrations")
+    with session(database) as observer, observer.cursor() as watch, connections[database].cursor() as older:
+        pid = _older_transaction(older)
+        with actor(lambda: toys.forwards(database, ADD, toys.state())) as build:
+            builder = until(lambda: _waiting_builder(watch), "the build waits for the older transaction")
+            until(lambda: f"waits for an older transaction: pid {pid}" in caplog.text, "the wait is told")
+            watch.execute(f"SELECT {end}(%s)", [builder])
+            error = failure_of(build)
+        older.execute("COMMIT")
+    assert isinstance(error, BuildFailed)
+    assert "python manage.py migrate" in str(error)
+    toys.forwards(database, ADD, toys.state())
+    assert index_validity(database, "ix_toys%") == toy_table
+
+
+def _waiting_builder(cursor) -> int | None:
+    cursor.execute(
+        "SELECT p.pid FROM pg_stat_progress_create_index p JOIN pg_locks l ON l.pid = p.pid AND NOT l.granted"
+    )
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_is_not_to_be_had(database, toy_table):
+    with session(database) as other, other.cursor() as holder:
+        holder.execute("BEGIN; LOCK TABLE toys IN ACCESS EXCLUSIVE MODE; SELECT 'the culprit'")
+        pid = other.info.backend_pid
+        with actor(lambda: toys.forwards(database, ADD, toys.state())) as build:
+            error = failure_of(build)
+        holder.execute("ROLLBACK")
+    assert isinstance(error, LockUnavailable)
+    assert [session.pid for session in error.holders] == [pid]
+    assert f"pid {pid}" in str(error)
+    assert "the culprit" in str(error)
+    assert index_validity(database, "ix_toys%") == {}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_build_by_somebody_else_is_left_alone(database):
+    """A DBA builds the same index by hand: INVALID as yet, but not left over."""
+    toys.make_table(database)
+
+    def build_by_hand() -> None:
+        with connections[database].cursor() as cursor:
+            cursor.execute("CREATE INDEX CONCURRENTLY ix_toys_name_partial ON toys (name) WHERE is_active")
+
+    with connections[database].cursor() as older, session(database) as observer, observer.cursor() as watch:
+        _older_transaction(older)
+        with actor(build_by_hand):
+            builder = until(lambda: _waiting_builder(watch), "the other build waits")
+            with actor(lambda: toys.forwards(database, ADD, toys.state())) as ours:
+                error = failure_of(ours)
+            older.execute("COMMIT")
+    assert isinstance(error, LockUnavailable)
+    assert f"pid {builder}" in str(error)
+    assert "CREATE INDEX CONCURRENTLY" in str(error)
+    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
+
+
+def test_a_second_run_says_so_and_leaves(database, caplog):
+    toys.make_table(database)
+
+    def second_run() -> None:
+        with exclusive_run(connections[database], 0.1):
+            raise AssertionError("two runs at once")
+
+    with exclusive_run(connections[database]), actor(second_run) as second:
+        error = failure_of(second)
+    pid = connections[database].connection.info.backend_pid
+    assert isinstance(error, RunInProgress)
+    assert error.holder is not None
+    assert error.holder.pid == pid
+    assert f"waiting for it to end: pid {pid} " in caplog.text
+    toys.forwards(database, ADD, toys.state())

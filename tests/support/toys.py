@@ -14,6 +14,9 @@ APP = "pam"
 INDEX = Index(fields=["name"], name="ix_toys_name_partial", condition=models.Q(is_active=True))
 MONTHS = ("2026_01", "2026_02", "2026_03")
 
+# All the indexes, valid, that a partitioned table has when INDEX is built.
+PARENT_AND_MONTHS = {INDEX.name: True} | {f"{INDEX.name}_{month}": True for month in MONTHS}
+
 
 def state(table: str = "toys", indexes: tuple[models.Index, ...] = ()) -> ProjectState:
     """A project of one model, `Toy`."""
