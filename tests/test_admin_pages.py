@@ -77,9 +77,8 @@ def test_no_list_counts_without_a_limit(browser: Client, model: type[models.Mode
     make(model)
     address = url(model, "changelist")
 
-    for parameters in ({}, {"q": "ann"}, {"deleted": "all"}, {"_facets": "True"}):
-        if model is AuditLog and "deleted" in parameters:
-            continue
+    everything = {"q": "ann", "_facets": "True"} | ({} if model is AuditLog else {"deleted": "all"})
+    for parameters in ({}, everything):
         counts = [sql for sql in queries_of(browser, address, parameters) if "COUNT(" in sql]
         assert counts
         assert all("LIMIT" in sql for sql in counts)

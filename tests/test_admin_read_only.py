@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from pam.models import AuditLog, PrivilegedUser, Session
@@ -22,6 +24,16 @@ def browser() -> Client:
 @pytest.fixture
 def event() -> AuditLog:
     return make(AuditLog, checksum=DIGEST, signature="signed-by-nobody", details="what was said")
+
+
+@pytest.fixture
+def auditor() -> Client:
+    """Somebody who may look at everything."""
+    user = User.objects.create(username="auditor", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client = Client()
+    client.force_login(user)
+    return client
 
 
 def stored() -> list[Any]:
@@ -129,3 +141,18 @@ def test_what_a_session_recorded_cannot_be_rewritten(browser: Client) -> None:
     assert {"source_ip", "user", "session_token_hash", "request_count"}.isdisjoint(
         response.context["adminform"].form.fields
     )
+
+
+def test_who_may_look_at_everything_changes_nothing(auditor: Client) -> None:
+    for model in [model for model in admin.site._registry if model._meta.app_label == "pam"]:
+        row: Any = make(model)
+        before = model._base_manager.values().get(pk=row.pk)
+
+        assert "action-checkbox" not in auditor.get(url(model, "changelist")).content.decode()
+        assert not auditor.get(url(model, "change", row)).context["adminform"].form.fields
+        for page in ("change", "delete"):
+            assert auditor.post(url(model, page, row), {"post": "yes"}).status_code == 403
+        action = {"action": "delete_selected", "_selected_action": str(row.pk), "index": "0", "post": "yes"}
+        auditor.post(url(model, "changelist"), action)
+
+        assert model._base_manager.values().get(pk=row.pk) == before

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -64,4 +65,4 @@ def _read(file: Path) -> list[Role]:
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}. Nothing was loaded. Name a file, or none: {AGAIN}") from error
     except BrokenRoleFile as error:
-        raise CommandError(f"{error} Correct the file, then: {AGAIN} {file}") from error
+        raise CommandError(f"{error} Correct the file, then: {AGAIN} {quote(str(file))}") from error
