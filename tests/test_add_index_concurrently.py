@@ -65,10 +65,12 @@ def test_a_partition_that_is_partitioned_itself(database):
             "CREATE TABLE april_first PARTITION OF toys_2026_04 FOR VALUES FROM ('2026-04-01') TO ('2026-04-02')"
         )
     toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == toys.PARENT_AND_MONTHS | {
-        "ix_toys_name_partial_2026_04": True,
-        "ix_toys_name_partial_2026_04_april_first": True,
-    }
+    built = index_validity(database, "ix_toys%")
+    (of_april_first,) = set(built) - set(toys.PARENT_AND_MONTHS) - {"ix_toys_name_partial_2026_04"}
+    assert of_april_first.startswith("ix_toys_name_partial_2026_04_april_first_")
+    assert all(built.values())
+    toys.backwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {}
 
 
 def test_a_partition_that_comes_later_has_it_too(database):

@@ -16,19 +16,20 @@ QUERY_WIDTH = 120
 class Session:
     """A session of the server. `age` is that of its transaction (of the session itself when it has none).
 
+    The server hides state, age and query of other roles' sessions from who is not in pg_read_all_stats.
     A prepared transaction holds locks without a session: its pid is 0, its query what ends it.
     """
 
     pid: int
     user: str
     state: str
-    age: timedelta
+    age: timedelta | None
     query: str
 
     def __str__(self) -> str:
         text = " ".join(self.query.split())
         shown = text if len(text) <= QUERY_WIDTH else text[: QUERY_WIDTH - 3] + "..."
-        age = timedelta(seconds=int(self.age.total_seconds()))
+        age = "an unknown time" if self.age is None else timedelta(seconds=int(self.age.total_seconds()))
         return f"pid {self.pid} (user {self.user}, for {age}, {self.state}): {shown or 'no query shown'}"
 
 

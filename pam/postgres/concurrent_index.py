@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Index, Relation
-from pam.postgres.errors import LockUnavailable, NameTaken, build_failed
+from pam.postgres.errors import BuildFailed, LockUnavailable, NameTaken, build_failed
 from pam.postgres.index_spec import IndexSpec, create_sql, require_free, require_same
 from pam.postgres.locks import CALM, HOUR_MS, is_open, timeouts, with_retries
 from pam.postgres.long_statement import execute_long
@@ -44,11 +44,25 @@ def ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, na
         return
     if found:
         _require_on(connection, spec, table, found)
-        logger.warning("%s on %s: INVALID, left by an interrupted build; dropped and built again", name, table)
+        logger.warning("%s on %s: INVALID, dropped and built again; it was %s", name, table, found.statement)
         drop(connection, table, found)
     else:
         require_free(connection, spec, table, name)
     _create(connection, spec, table, name)
+
+
+def remove(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
+    """Make sure that the plain `table` has no index `spec` under `name`, valid or not.
+
+    A valid one of another definition is not ours: NameTaken. Otherwise as `drop`.
+    """
+    found = catalog.index(connection, table.schema, name)
+    if found is None:
+        return
+    if found.is_valid or found.table_oid != table.oid:
+        require_same(connection, spec, table, found)
+    drop(connection, table, found)
+    logger.info("%s on %s: dropped", name, table)
 
 
 def drop(connection: BaseDatabaseWrapper, table: Relation, index: Index, *, lock_ms: int = HOUR_MS) -> None:
@@ -90,9 +104,8 @@ def _clear_away(connection: BaseDatabaseWrapper, table: Relation, name: str) -> 
         return ""
     try:
         drop(connection, table, left, lock_ms=CALM.lock_timeout_ms)
-    except (LockUnavailable, Error):
-        logger.warning("%s on %s: stays INVALID for now; the next run drops it", name, table, exc_info=True)
-        return "It is left INVALID; the next run drops it and builds it again."
+    except (BuildFailed, LockUnavailable) as error:
+        return f"It is left INVALID, since dropping it failed too ({error}); the next run drops it and builds it again."
     return "What it left was dropped."
 
 

@@ -94,7 +94,7 @@ def detail(error: Error) -> str:
 def build_failed(error: Error, doing: str, is_connected: bool, left: str = "") -> BuildFailed:
     """The BuildFailed that tells what the server's `error` means for the work that was being done."""
     if not is_connected:
-        return BuildFailed(f"{doing}: the connection to the server was lost. When the server answers again: {NEXT}")
+        return BuildFailed(f"{doing}: the connection to the server was lost: {str(error).strip()}\n{NEXT}")
     code = sqlstate(error)
     if code == UNIQUE_VIOLATION:
         return DuplicateRows(
@@ -103,7 +103,7 @@ def build_failed(error: Error, doing: str, is_connected: bool, left: str = "") -
         )
     reason = {
         QUERY_CANCELED: "it was cancelled.",
-        LOCK_NOT_AVAILABLE: "older transactions, named above, did not end within the time allowed.",
+        LOCK_NOT_AVAILABLE: "a lock or an older transaction, named above, did not end within the time allowed.",
     }.get(code or "", f"the server said: {str(error).strip()} (SQLSTATE {code}).")
     return BuildFailed(f"{doing}: {reason} {left}\n{NEXT}")
 

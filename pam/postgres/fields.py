@@ -72,9 +72,9 @@ def validate_network(value: Any) -> None:
     try:
         ip_network(value)
     except ValueError as error:
-        raise ValidationError(
-            "%(value)s is not a network: %(error)s.", params={"value": value, "error": error}
-        ) from error
+        # An array formats the message of an item a second time: a percent sign that was typed must survive that.
+        shown = {"value": str(value).replace("%", "%%"), "error": str(error).replace("%", "%%")}
+        raise ValidationError("%(value)s is not a network: %(error)s.", params=shown) from error
 
 
 class CidrField(models.Field):  # type: ignore[type-arg]
@@ -86,6 +86,10 @@ class CidrField(models.Field):  # type: ignore[type-arg]
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "cidr"
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """With a check of its own: what only the model refuses in an array, Django's forms tell without the reason."""
+        return super().formfield(**{"validators": [validate_network], **kwargs})
 
     def get_prep_value(self, value: Any) -> Any:
         """Python knows more ways to write a network than PostgreSQL; this is the one both share."""

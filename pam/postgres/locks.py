@@ -29,6 +29,8 @@ T = TypeVar("T")
 HOUR_MS = 60 * 60 * 1000
 RUN_PATIENCE_SECONDS = 60 * 60
 
+TRANSACTION_TIMEOUT_SINCE = 17_00_00
+
 # The two keys of the advisory lock: "mens", "hun" in ASCII.
 RUN_LOCK = (0x6D656E73, 0x0068756E)
 
@@ -73,27 +75,38 @@ def reset_statements() -> tuple[str, ...]:
 
 @contextmanager
 def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]:
-    """Bound the wait for each lock by `lock_ms` milliseconds, lift `statement_timeout`, and put both back at the end.
+    """Bound the wait for each lock by `lock_ms` milliseconds, lift the other timeouts, and put all back at the end.
 
     They hold for the session, so the block may not begin inside a transaction that could be aborted within it.
-    A role's `statement_timeout` is meant for its queries; a build that it cancels would leave an INVALID index.
+    A role's `statement_timeout` (and, from PostgreSQL 17 on, `transaction_timeout`) is meant for its queries; a build
+    that it ends would leave an INVALID index, at each try.
     """
-    before = _set_timeouts(connection, str(lock_ms), "0")
+    settings = {"lock_timeout": str(lock_ms), "statement_timeout": "0"}
+    connection.ensure_connection()
+    if connection.connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
+        settings["transaction_timeout"] = "0"
+    with _settings(connection, settings):
+        yield
+
+
+@contextmanager
+def _settings(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
+    before = _set(connection, settings)
     try:
         yield
     finally:
         if is_open(connection):
-            _set_timeouts(connection, *before)
+            _set(connection, before)
 
 
-def _set_timeouts(connection: BaseDatabaseWrapper, lock: str, statement: str) -> tuple[str, str]:
+def _set(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> dict[str, str]:
+    """Give the session these settings; returns what they were."""
+    before: dict[str, str] = {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
-        before: tuple[str, str] = cursor.fetchone()
-        cursor.execute(
-            "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
-            [lock, statement],
-        )
+        for name, value in settings.items():
+            cursor.execute("SELECT current_setting(%s)", [name])
+            (before[name],) = cursor.fetchone()
+            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
     return before
 
 
@@ -125,22 +138,29 @@ def with_retries(
     raise AssertionError("a Patience has at least one attempt")
 
 
-def with_table_lock(
-    connection: BaseDatabaseWrapper, table: Relation, mode: str, action: Callable[[], None], *, only: bool = False
+def with_table_locks(
+    connection: BaseDatabaseWrapper,
+    tables: list[Relation],
+    mode: str,
+    action: Callable[[], None],
+    *,
+    only: bool = False,
 ) -> None:
-    """Run `action` in a short transaction that holds a lock of `mode` on `table` (with its partitions unless `only`).
+    """Run `action` in a short transaction that holds locks of `mode` on `tables` (with partitions unless `only`).
 
     SHARE UPDATE EXCLUSIVE comes first, calmly: it makes an autovacuum give way and hinders no reader or writer. Only
-    then is the strong lock asked for, briefly. Raises LockUnavailable, nothing changed.
+    then are the strong locks asked for, briefly each. Inside a transaction it is a savepoint, which gives the locks
+    back at each failed try, and at success the locks stay until the end. Raises LockUnavailable, nothing changed.
     """
     scope = sql.SQL("ONLY ") if only else sql.SQL("")
-    relations = [table] if only else [table, *partitions(connection, table)]
+    names = sql.SQL(", ").join(scope + table.identifier for table in tables)
+    relations = [*tables, *(part for table in tables if not only for part in partitions(connection, table))]
 
     def locked() -> None:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             for lock, patience in (("SHARE UPDATE EXCLUSIVE", CALM), (mode, BRIEF)):
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
-                cursor.execute(sql.SQL("LOCK TABLE {}{} IN {} MODE").format(scope, table.identifier, sql.SQL(lock)))
+                cursor.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(names, sql.SQL(lock)))
             action()
 
     with_retries(connection, BRIEF, mode, relations, locked)
@@ -153,6 +173,13 @@ def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN
     A session-level advisory lock: the server frees it when the session ends, however it ends. It may be taken again by
     the session that has it. Raises RunInProgress.
     """
+    # While it waits, and between two steps, a run is idle: a role's idle_session_timeout must not end it.
+    with _settings(connection, {"idle_session_timeout": "0"}), _run_lock(connection, patience_seconds):
+        yield
+
+
+@contextmanager
+def _run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> Iterator[None]:
     _take_run_lock(connection, patience_seconds)
     try:
         yield

@@ -14,7 +14,7 @@ from pam.postgres import catalog, concurrent_index
 from pam.postgres.catalog import Index, Relation
 from pam.postgres.errors import BuildFailed
 from pam.postgres.index_spec import IndexSpec, create_sql, require_free, require_same
-from pam.postgres.locks import BRIEF, with_retries, with_table_lock
+from pam.postgres.locks import BRIEF, with_retries, with_table_locks
 
 logger = getLogger("pam.migrations")
 
@@ -36,28 +36,62 @@ def ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, na
     partition while its own index builds, ACCESS EXCLUSIVE on that index for a moment to attach it. Raises NameTaken,
     LockUnavailable, BuildFailed.
     """
+    _require_no_foreign_partition(connection, table)
     parent = catalog.index(connection, table.schema, name)
     if parent:
         require_same(connection, spec, table, parent)
     else:
         parent = _create_on_parent(connection, spec, table, name)
     for partition in catalog.partitions(connection, table):
-        if not catalog.attached_index(connection, parent, partition):
+        attached = catalog.attached_index(connection, parent, partition)
+        if attached is None:
             _ensure_on_partition(connection, spec, parent, partition, _partition_index_name(name, table, partition))
+        elif not attached.is_valid and not attached.is_partitioned:
+            raise BuildFailed(
+                f"The index {attached.schema}.{attached.name} is attached to {name} and INVALID; the server has no "
+                f"way to rebuild it without stopping writers. Drop the whole of {name} when that is allowed: "
+                f"DROP INDEX {parent.schema}.{name}. Then run it again: python manage.py migrate"
+            )
     _require_valid(connection, table, name)
 
 
-def drop(connection: BaseDatabaseWrapper, table: Relation, index: Index) -> None:
-    """Drop `index` of the partitioned `table` with those of its partitions, in one short transaction.
+def remove(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
+    """Make sure that neither the partitioned `table` nor its partitions have the index `spec`, attached or left over.
 
-    Lock: ACCESS EXCLUSIVE on the parent and each partition, asked for briefly, with retries. Raises LockUnavailable.
+    Locks: ACCESS EXCLUSIVE on the parent and each partition for a moment, asked for briefly, with retries; SHARE UPDATE
+    EXCLUSIVE on a partition whose index was built and never attached. Raises NameTaken, LockUnavailable, BuildFailed.
     """
+    parent = catalog.index(connection, table.schema, name)
+    if parent:
+        require_same(connection, spec, table, parent)
+        _drop_all(connection, table, parent)
+    for partition in catalog.partitions(connection, table):
+        partition_name = _partition_index_name(name, table, partition)
+        if partition.is_partitioned:
+            remove(connection, spec, partition, partition_name)
+        elif catalog.index(connection, partition.schema, partition_name):
+            concurrent_index.remove(connection, spec, partition, partition_name)
 
-    def drop_all() -> None:
+
+def _drop_all(connection: BaseDatabaseWrapper, table: Relation, parent: Index) -> None:
+    def drop() -> None:
         with connection.cursor() as cursor:
-            cursor.execute(DROP.format(index=index.identifier))
+            cursor.execute(DROP.format(index=parent.identifier))
 
-    with_table_lock(connection, table, "ACCESS EXCLUSIVE", drop_all)
+    with_table_locks(connection, [table], "ACCESS EXCLUSIVE", drop)
+    logger.info("%s on %s: dropped, with those of its partitions", parent.name, table)
+
+
+def _require_no_foreign_partition(connection: BaseDatabaseWrapper, table: Relation) -> None:
+    """Known beforehand, not after hours of building."""
+    for partition in catalog.partitions(connection, table):
+        if partition.is_partitioned:
+            _require_no_foreign_partition(connection, partition)
+        elif partition.kind != catalog.PLAIN:
+            raise BuildFailed(
+                f"{partition} is a foreign table, on which no index can be made, so none of {table} could be valid. "
+                f"Detach it first: ALTER TABLE {table} DETACH PARTITION {partition}"
+            )
 
 
 def _create_on_parent(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> Index:
@@ -68,7 +102,7 @@ def _create_on_parent(connection: BaseDatabaseWrapper, spec: IndexSpec, table: R
             # Lock: SHARE on the parent alone; writers wait while it is held, which is a moment whatever the rows.
             cursor.execute(create_sql(connection, spec, name, table.identifier, only=True))
 
-    with_table_lock(connection, table, "SHARE", create, only=True)
+    with_table_locks(connection, [table], "SHARE", create, only=True)
     parent = catalog.index(connection, table.schema, name)
     if parent is None:
         raise BuildFailed(f"The index {name} on {table} was dropped by somebody as it was made.")
@@ -78,15 +112,8 @@ def _create_on_parent(connection: BaseDatabaseWrapper, spec: IndexSpec, table: R
 def _ensure_on_partition(
     connection: BaseDatabaseWrapper, spec: IndexSpec, parent: Index, partition: Relation, name: str
 ) -> None:
-    if partition.is_partitioned:
-        ensure(connection, spec, partition, name)
-    elif partition.kind == catalog.PLAIN:
-        concurrent_index.ensure(connection, spec, partition, name)
-    else:
-        raise BuildFailed(
-            f"{partition} is a foreign table, on which no index can be made, so {parent.name} can never be valid. "
-            f"Detach it first: ALTER TABLE {parent.table} DETACH PARTITION {partition}"
-        )
+    build = ensure if partition.is_partitioned else concurrent_index.ensure
+    build(connection, spec, partition, name)
     statement = ATTACH.format(parent=parent.identifier, index=sql.Identifier(partition.schema, name))
 
     def attach() -> None:
@@ -107,11 +134,14 @@ def _require_valid(connection: BaseDatabaseWrapper, table: Relation, name: str) 
 
 
 def _partition_index_name(name: str, table: Relation, partition: Relation) -> str:
-    """`<index>_<what the partition's name adds>`: the same at each run, which so finds what an earlier one left."""
-    added = partition.name.removeprefix(table.name).lstrip("_") or partition.name
-    readable = f"{name}_{added}"
-    if len(readable.encode()) <= NAME_BYTES:
+    """The same at each run, which so finds what an earlier one left: `<index>_2026_01` for `<table>_2026_01`.
+
+    A partition that is not named after its table, or a name that would be too long, ends in a digest instead.
+    """
+    prefix = f"{table.name}_"
+    readable = f"{name}_{partition.name.removeprefix(prefix)}"
+    if partition.name.startswith(prefix) and len(readable.encode()) <= NAME_BYTES:
         return readable
-    digest = hashlib.sha256(readable.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{name} {partition}".encode()).hexdigest()[:8]
     room = NAME_BYTES - len(digest) - 1
     return readable.encode()[:room].decode(errors="ignore") + f"_{digest}"

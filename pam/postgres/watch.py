@@ -51,8 +51,9 @@ def _watch(alias: str, pid: int, index: str, done: threading.Event) -> None:
                     bar.clear()
                     logger.warning("%s waits for an older transaction: %s", index, session)
     except Error as error:
-        logger.warning("%s: its progress cannot be shown: %s", index, str(error).strip())
+        logger.warning("%s: its progress cannot be shown: no second connection (%s)", index, type(error).__name__)
     finally:
+        bar.clear()
         bar.close()
         own.close()
 
@@ -62,8 +63,9 @@ def _show(bar: "tqdm[Never]", index: str, progress: activity.BuildProgress | Non
     if progress is None or not progress.total:
         return
     description = f"{index} ({progress.phase})"
+    bar.unit = progress.unit
     if bar.desc != description:
         bar.set_description_str(description, refresh=False)
         bar.reset(progress.total)
-    bar.unit, bar.total, bar.n = progress.unit, progress.total, progress.done
+    bar.total, bar.n = progress.total, progress.done
     bar.refresh()

@@ -4,10 +4,12 @@ from logging import getLogger
 
 from django.contrib.postgres import operations
 from django.db import Error, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 
 from pam.postgres import catalog
+from pam.postgres.catalog import Extension
 from pam.postgres.errors import NEXT, MenshunError, detail, sqlstate
 from pam.postgres.operations import reviewed_sql
 
@@ -19,6 +21,18 @@ DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
 
 # The comment that tells an extension we made from one that was there before; pg_dump carries it.
 OURS = "text similarity by trigrams; created by a migration of menshun, which drops it on the way back"
+
+
+# What runs is decided step by step; this is the same in one statement, for who runs it by hand.
+CREATE_AND_MARK = """\
+DO $block$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = '{literal}') THEN
+        CREATE EXTENSION {extension};
+        {mark};
+    END IF;
+END
+$block$"""
 
 
 class ExtensionRefused(MenshunError):
@@ -44,10 +58,9 @@ class TrigramExtension(operations.TrigramExtension):
         if schema_editor.collect_sql:
             reviewed_sql.show(
                 schema_editor,
-                f"CREATE EXTENSION IF NOT EXISTS {name}",
-                "Lock: none on any table. The plain case is shown: an extension that is there is left as it is.",
+                CREATE_AND_MARK.format(extension=name, literal=self.name, mark=self._mark(name)),
+                "Lock: none on any table. An extension that is there is left as it is, and unmarked.",
             )
-            reviewed_sql.show(schema_editor, self._mark(name), "Lock: none on any table.")
         else:
             self._create(schema_editor, name)
 
@@ -73,21 +86,28 @@ class TrigramExtension(operations.TrigramExtension):
 
     def _create(self, schema_editor: BaseDatabaseSchemaEditor, name: str) -> None:
         connection = schema_editor.connection
-        if catalog.extension(connection, self.name):
-            logger.info("%s: was there before; it stays as it is, also on the way back", self.name)
-        else:
+        found = catalog.extension(connection, self.name)
+        if found is None:
             try:
                 schema_editor.execute(f"CREATE EXTENSION {name}", params=None)
             except Error as error:
                 raise self._refused(error) from error
             schema_editor.execute(self._mark(name), params=None)
-        extension = catalog.extension(connection, self.name)
-        if extension and not extension.is_visible:
-            raise ExtensionRefused(
-                f"The extension {self.name} is in the schema {extension.schema}, which is not in this session's "
-                f'search_path. Add it, for example: ALTER ROLE CURRENT_USER SET search_path = "$user", public, '
-                f"{extension.schema}. {NEXT}"
-            )
+            return
+        if not found.is_visible:
+            raise self._out_of_sight(connection, found)
+        if found.comment != OURS:
+            logger.info("%s: was there before; it stays as it is, also on the way back", self.name)
+
+    def _out_of_sight(self, connection: BaseDatabaseWrapper, found: Extension) -> ExtensionRefused:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('search_path')")
+            path = f"{cursor.fetchone()[0]}, {connection.ops.quote_name(found.schema)}"
+        return ExtensionRefused(
+            f"The extension {self.name} is in the schema {found.schema}, which is not in this session's search_path. "
+            f"Make the path: {path} where it is set, in DATABASE_URL (?options=-csearch_path%3D...) or by ALTER ROLE. "
+            f"{NEXT}"
+        )
 
     def _refused(self, error: Error) -> ExtensionRefused:
         if sqlstate(error) == INSUFFICIENT_PRIVILEGE:

@@ -5,8 +5,8 @@
 -- the prepared transactions, which hold locks and have no session: what ends them is shown as their query.
 SELECT
     a.pid,
-    coalesce(a.usename, a.backend_type),
-    coalesce(a.state, a.backend_type),
+    coalesce(a.usename, a.backend_type, 'unknown'),
+    coalesce(a.state, a.backend_type, 'state hidden from this role'),
     pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start),
     coalesce(a.query, '')
 FROM pg_catalog.pg_stat_activity a
@@ -20,7 +20,7 @@ SELECT
     'ROLLBACK PREPARED ' || pg_catalog.quote_literal(p.gid)
 FROM pg_catalog.pg_prepared_xacts p
 WHERE 0 = ANY (%(pids)s) AND p.database = pg_catalog.current_database()
-ORDER BY 4 DESC
+ORDER BY 4 DESC NULLS LAST
 
 -- name: blocking_pids
 -- The sessions for which a waiting session (by pid) waits.
