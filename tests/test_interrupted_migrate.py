@@ -125,11 +125,12 @@ def test_killed_at_a_random_moment(cluster, phase1, moment):
 
 
 @pytest.mark.parametrize("phase1", [SMALL], indirect=True)
-def test_ctrl_c(cluster, phase1):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_plain_kill(cluster, phase1, number):
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
     process = start(cluster, "migrate", "pam")
     wait_for(cluster, process, 0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate()
     assert process.returncode == 1, output
     assert f"{GIN} on public.audit_logs: it was cancelled. What it left was dropped." in output

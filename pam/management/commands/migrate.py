@@ -1,26 +1,65 @@
-"""`migrate`, one run at a time on a database."""
+"""`migrate`, one run at a time on a database, that also takes back what an interrupted run left half done."""
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
+from pam.postgres.half_applied import take_back
 from pam.postgres.locks import exclusive_run
 
 
 class Command(migrate.Command):
-    """Django's own command, under an advisory lock: a second run says for whom it waits, and leaves after an hour."""
+    """Django's own command, under an advisory lock: a second run says for whom it waits, and leaves after an hour.
+
+    A plain `kill` (SIGTERM, as of a container that is stopped) ends it like Ctrl-C: the statement is cancelled on the
+    server too, and what it left is dropped.
+    """
+
+    _connection: BaseDatabaseWrapper
+    _went_back = False
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
             return
-        with exclusive_run(connections[options["database"]]):
+        self._connection = connections[options["database"]]
+        with _sigterm_as_interrupt(), exclusive_run(self._connection):
             super().handle(*args, **options)
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
-        """As Django's; a migration that reports its steps begins them on a line of their own."""
+        """As Django's, but a migration that reports its steps begins them on a line of their own.
+
+        Before the first migration of pam is taken back, so is what was begun above it and never recorded.
+        """
         super().migration_progress_callback(action, migration, fake)
-        if self.verbosity and action.endswith("apply_start") and migration and not migration.atomic:
+        if migration is None or migration.app_label != "pam":
+            return
+        if self.verbosity and action.endswith("apply_start") and not migration.atomic:
             self.stdout.write("")
+        if action == "unapply_start" and not fake and not self._went_back:
+            self._went_back = True
+            take_back(self._connection, migration)
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

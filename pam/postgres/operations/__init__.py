@@ -4,12 +4,14 @@ from pam.postgres.operations.add_index import AddIndexConcurrently
 from pam.postgres.operations.add_unique_constraint import AddUniqueConstraintConcurrently
 from pam.postgres.operations.append_only import AppendOnly
 from pam.postgres.operations.extension import TrigramExtension
+from pam.postgres.operations.lock_before_drop import LockBeforeDrop
 from pam.postgres.operations.remove_index import RemoveIndexConcurrently
 
 __all__ = [
     "AddIndexConcurrently",
     "AddUniqueConstraintConcurrently",
     "AppendOnly",
+    "LockBeforeDrop",
     "RemoveIndexConcurrently",
     "TrigramExtension",
 ]

@@ -1,0 +1,31 @@
+"""What an interrupted run left of migrations that were never recorded as applied.
+
+Django takes back what it has recorded. A migration that builds indexes one by one outside a transaction may have built
+sixteen of seventeen when it is killed, and is not recorded: going back past it would leave the sixteen.
+"""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+
+from pam.postgres.operations import AddIndexConcurrently, AddUniqueConstraintConcurrently
+
+
+def take_back(connection: BaseDatabaseWrapper, migration: Migration) -> None:
+    """Drop, concurrently, the indexes of all unrecorded migrations that come after `migration`; ours alone, by definition.
+
+    Not inside a transaction. Locks and errors: `pam.postgres.online_index.remove_index`.
+    """
+    loader = MigrationLoader(connection)
+    for key in loader.graph.backwards_plan((migration.app_label, migration.name)):
+        if key not in loader.applied_migrations:
+            _drop_indexes(connection, loader, key)
+
+
+def _drop_indexes(connection: BaseDatabaseWrapper, loader: MigrationLoader, key: tuple[str, str]) -> None:
+    app_label, _ = key
+    after = loader.project_state(key)
+    with connection.schema_editor(atomic=False) as editor:
+        for operation in reversed(loader.graph.nodes[key].operations):
+            if isinstance(operation, AddIndexConcurrently | AddUniqueConstraintConcurrently):
+                operation.database_backwards(app_label, editor, after, after)
