@@ -77,6 +77,8 @@ def _url_problem(url: str) -> str | None:
         what = "is set, but empty"
     elif not url.startswith(SCHEMES):
         what = f"does not begin with {SCHEMES[0]}"
+    elif _has_bad_port(url):
+        what = "has a port that is not a number from 0 to 65535"
     elif not _is_url(url):
         what = "is not a URL; a special character in its password must be written as %XX"
     elif not urlsplit(url).path.strip("/"):
@@ -84,6 +86,20 @@ def _url_problem(url: str) -> str | None:
     else:
         return None
     return f"DATABASE_URL {what}. Write it like this: DATABASE_URL='{EXAMPLE}'."
+
+
+def _has_bad_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if "@" in url and "@" not in parts.netloc:
+        return False  # the host was cut off: what stands for the port is the password up to its '/', '?' or '#'
+    try:
+        _ = parts.port
+    except ValueError:
+        return True
+    return False
 
 
 def _is_url(url: str) -> bool:

@@ -30,3 +30,15 @@ class VersionNotLoadedError(PamError):
             f"{model} {pk} was loaded without its version, so a stale save could not be noticed. Nothing was saved. "
             "Load it with 'version' among the fields of only(), or not in defer(), and save again."
         )
+
+
+class TooManyWordsError(PamError, ValueError):
+    """A search asks for more words than one search may; nothing was searched."""
+
+    def __init__(self, *, words: int, most: int) -> None:
+        self.words = words
+        self.most = most
+        super().__init__(
+            f"A search of {words} words; at most {most} are allowed. Nothing was searched. "
+            "Search again with fewer words."
+        )

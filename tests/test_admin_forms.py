@@ -140,7 +140,9 @@ def test_rules_that_are_broken_are_complaints(browser: Client) -> None:
         (assignment, {"is_emergency": "on"}, "justification"),
         (assignment, {"user": uuid4()}, "valid choice"),
         (identity, {"identity_type": "service_principal"}, "client id"),
-        (identity, {"ip_restrictions": "10.0.0.0/8,no network"}, "Item 2"),
+        (identity, {"ip_restrictions": "10.0.0.0/8,10.0.0.1/8"}, "Item 2 "),
+        (identity, {"ip_restrictions": "10.0.0.0/8,10.0.0.1/8"}, "10.0.0.1/8 has host bits set"),
+        (identity, {"ip_restrictions": "50%"}, "50% is not a network"),
         (credential, {"rotation_frequency_days": "0"}, "more than 0"),
         # created_at is on the form for the eyes only; its rules are asked all the same.
         (credential, {"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}, "after created_at"),

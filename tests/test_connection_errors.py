@@ -76,7 +76,9 @@ def test_something_else_answers():
 
 def test_a_wrong_password(cluster: Cluster):
     message = failure(cluster.url(password="hunter2"))
-    assert message.startswith(f"The PostgreSQL server at '{cluster.host}', port 5432 did not let user 'postgres' into")
+    assert message.startswith(
+        f"Something answers at '{cluster.host}', port 5432, but connecting as user 'postgres' to "
+    )
     assert "password authentication failed" in message
     assert message.endswith(f"psql -h '{cluster.host}' -p 5432 -U 'postgres' -d 'postgres'")
     assert "hunter2" not in message
@@ -84,7 +86,50 @@ def test_a_wrong_password(cluster: Cluster):
 
 def test_a_missing_database(cluster: Cluster):
     message = failure(cluster.url("missing"))
-    assert "did not let user 'postgres' into database 'missing'" in message
+    assert "connecting as user 'postgres' to database 'missing' failed (" in message
+    assert '"missing" does not exist' in message
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("sslmode=bogus", 'invalid sslmode value: "bogus"'),
+        ("connect_timeout=abc", 'invalid integer value "abc" for connection option "connect_timeout"'),
+        ("options=-c%20bogus%3D1", 'unrecognized configuration parameter "bogus"'),
+    ],
+)
+def test_a_wrong_option_is_not_blamed_on_the_login(cluster: Cluster, option: str, reason: str):
+    message = failure(f"{cluster.url()}?{option}")
+    assert f"{reason}). If this is about the login, correct " in message
+    assert "; if about an option, what follows its '?'; " in message
+    assert cluster.password not in message
+
+
+def test_a_wrong_option_without_a_host():
+    message = failure("postgresql:///vault?sslmode=bogus")
+    assert message.startswith("DATABASE_URL names no host, and connecting to this machine's own PostgreSQL ")
+    assert """invalid sslmode value: "bogus"). If this is about the login, """ in message
+    assert message.endswith("pg_isready")
+
+
+def test_a_service_that_is_not_there(cluster: Cluster):
+    message = failure(f"{cluster.url()}?service=none")
+    assert 'definition of service "none" not found' in message
+    assert "if about an option, what follows its '?'" in message
+
+
+@pytest.mark.parametrize("port", ["abc", "99999"])
+def test_a_wrong_port_among_the_options(port: str):
+    message = failure(f"postgresql://pam:hunter2@127.0.0.1/vault?port={port}")
+    assert message.startswith(f"No PostgreSQL server can be reached at '127.0.0.1', port {port} (")
+    assert "hunter2" not in message
+
+
+def test_too_many_connections(cluster: Cluster):
+    cluster.execute("CREATE ROLE crowd LOGIN PASSWORD 'secret' CONNECTION LIMIT 0")
+    message = failure(cluster.url(user="crowd"))
+    assert 'too many connections for role "crowd"' in message
+    assert "if about a limit, wait or have it raised." in message
 
 
 def test_an_unknown_parameter(cluster: Cluster):
@@ -112,5 +157,5 @@ def test_a_database_that_is_not_utf8(cluster: Cluster):
 def test_a_command_ends_with_the_sentence_and_no_traceback(cluster: Cluster, command: list[str]):
     ended = manage(CHECKOUT, *command, environment={**INSTALLED, "DATABASE_URL": cluster.url(password="hunter2")})
     assert ended.returncode == 1
-    assert ended.stderr.startswith("ConnectionFailedError: The PostgreSQL server at ")
+    assert ended.stderr.startswith("ConnectionFailedError: Something answers at ")
     assert "Traceback" not in ended.stderr

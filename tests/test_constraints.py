@@ -80,7 +80,10 @@ ILLEGAL: dict[type[models.Model], dict[str, list[Columns]]] = {
         **COMMON,
         **no_score("risk_score"),
         **not_positive("max_assignment_duration_days", "certification_frequency_days"),
-        **negative("assignment_count", "total_assignments", "average_assignment_duration_days"),
+        **negative("assignment_count", "total_assignments"),
+        "average_assignment_duration_days": [
+            {"average_assignment_duration_days": number} for number in (-0.5, float("nan"), float("inf"))
+        ],
         **no_choice("risk_level"),
     },
     DirectoryRoleConflict: {
@@ -98,7 +101,11 @@ ILLEGAL: dict[type[models.Model], dict[str, list[Columns]]] = {
         **no_choice("risk_level", "compliance_status"),
         "expires_at": [{"expires_at": CLOCK}, {"expires_at": BEFORE}],
         "principal_has_client": [{"identity_type": "service_principal"}],
-        "workload_has_issuer": [{"identity_type": "workload_identity"}],
+        "workload_has_issuer": [
+            {"identity_type": "workload_identity"},
+            {"identity_type": "workload_identity", "oidc_issuer_url": ""},
+            {"identity_type": "workload_identity", "oidc_issuer_url": " \n"},
+        ],
     },
     Credential: {
         **COMMON,
@@ -115,7 +122,8 @@ ILLEGAL: dict[type[models.Model], dict[str, list[Columns]]] = {
         "retries": [{"retry_count": 4}],
         "next_retry_at": [{"next_retry_at": AFTER}, {"next_retry_at": AFTER, "status": "cancelled"}],
         "completed": [{"status": "completed"}],
-        "completed_at": [{"started_at": CLOCK, "completed_at": BEFORE}],
+        "ended": [{"completed_at": CLOCK}, {"completed_at": CLOCK, "status": "in_progress"}],
+        "completed_at": [{"started_at": CLOCK, "completed_at": BEFORE, "status": "failed"}],
     },
     RoleAssignment: {
         **COMMON,
@@ -129,6 +137,7 @@ ILLEGAL: dict[type[models.Model], dict[str, list[Columns]]] = {
             {**REVOKED, "revoked_by": None},
             {**REVOKED, "revoked_at": None},
         ],
+        "revoked_at": [{**REVOKED, "revoked_at": BEFORE}],
         "certification": [{"requires_certification": True}],
         "emergency": [
             {**EMERGENCY, "emergency_justification": None},
@@ -178,7 +187,12 @@ LEGAL: list[tuple[type[models.Model], Columns]] = [
     (CredentialRotation, {"retry_count": 3, "status": "failed", "next_retry_at": AFTER}),
     (CredentialRotation, {"started_at": CLOCK, "completed_at": CLOCK, "status": "completed"}),
     (RoleAssignment, EMERGENCY),
+    (CredentialRotation, {"started_at": CLOCK, "completed_at": CLOCK, "status": "failed"}),
+    (CredentialRotation, {"completed_at": CLOCK, "status": "cancelled"}),
+    (CredentialRotation, {"status": "cancelled"}),
+    (DirectoryRole, {"average_assignment_duration_days": 0.0}),
     (RoleAssignment, REVOKED),
+    (RoleAssignment, {**REVOKED, "revoked_at": CLOCK}),
     (RoleAssignment, {"is_active": False}),
     (Session, {"is_active": False, "terminated_at": CLOCK}),
     (Session, {"is_active": False, "terminated_at": AFTER, "termination_reason": "admin", "anomaly_score": 0.37}),

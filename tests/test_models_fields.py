@@ -129,9 +129,9 @@ def test_networks_are_kept_as_networks() -> None:
         assert cursor.fetchone() == (True,)
 
 
-@pytest.mark.parametrize("network", ["10.0.0.1/8", "everywhere", "10.0.0.0/33"])
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "everywhere", "10.0.0.0/33", "50%"])
 def test_what_is_no_network_is_refused_by_a_form(network: str) -> None:
-    with pytest.raises(ValidationError, match="is not a network"):
+    with pytest.raises(ValidationError, match=f"{network} is not a network"):
         build(ServiceIdentity, ip_restrictions=[network]).full_clean()
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from pam.errors import TooManyWordsError
 from pam.models import AuditLog, Credential, DirectoryRole, PrivilegedUser, ServiceIdentity
+from pam.querysets.search import MOST_WORDS
 from tests.support.rows import make
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +44,15 @@ def roles() -> dict[str, DirectoryRole]:
 )
 def test_each_word_must_occur_somewhere(roles: dict[str, DirectoryRole], text: str, names: set[str]) -> None:
     assert set(DirectoryRole.objects.search(text)) == {roles[name] for name in names}
+
+
+def test_more_words_than_a_search_may_have_are_refused(roles: dict[str, DirectoryRole]) -> None:
+    assert set(DirectoryRole.objects.search("reader " * MOST_WORDS)) == {roles["reader"]}
+
+    with pytest.raises(TooManyWordsError, match=f"{MOST_WORDS + 1} words; at most {MOST_WORDS} "):
+        DirectoryRole.objects.search("reader " * MOST_WORDS + "security")
+    with pytest.raises(ValueError, match="fewer words"):
+        DirectoryRole.objects.search("reader\0" * (MOST_WORDS + 1))
 
 
 def test_every_searchable_table_is_searched_in_its_own_columns() -> None:

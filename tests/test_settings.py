@@ -84,11 +84,13 @@ def test_the_wait_for_a_connection_can_be_chosen():
         ("sqlite://:memory:", "does not begin with postgresql://"),
         ("postgresql://pam:hunter2@db", "names no database"),
         ("postgresql://pam:hunter2@db/", "names no database"),
-        ("postgresql://pam:hunter2@db:port/vault", "is not a URL"),
+        ("postgresql://pam:hunter2@db:port/vault", "has a port that is not a number"),
         ("postgresql://pam:hunter2[x@db/vault", "is not a URL"),
         ("postgresql://pam:hunter2#x@db/vault", "is not a URL"),
         ("postgresql://pam:hunter2/x@db/vault", "is not a URL"),
-        ("postgresql://pam:hunter2@db:99999/vault", "is not a URL"),
+        ("postgresql://pam:hunter2@db:99999/vault", "has a port that is not a number from 0 to 65535"),
+        ("postgresql://localhost:abc/vault", "has a port that is not a number"),
+        ("postgresql://localhost:99999/vault", "has a port that is not a number"),
     ],
 )
 def test_a_bad_url_gets_a_sentence_with_an_example_and_no_password(url: str, what: str):

@@ -15,6 +15,11 @@ from pam.postgres.errors import MenshunError
 MINIMUM_VERSION = 15
 ENCODING = "UTF8"
 PROBE_SECONDS = 5
+# For every reason at once: libpq gives no SQLSTATE, and its texts come in the language of server and machine.
+REMEDIES = (
+    "If this is about the login, correct user, password or database in DATABASE_URL; if about an option, what follows "
+    "its '?'; if about a limit, wait or have it raised."
+)
 
 
 class ConnectionFailedError(MenshunError, OperationalError):
@@ -25,7 +30,8 @@ def explain_failure(
     error: psycopg2.Error, parameters: Mapping[str, Any], server: EmbeddedServer | None
 ) -> ConnectionFailedError:
     """The error for a failed connect, told apart by whether anybody listens there: libpq gives no SQLSTATE."""
-    host, port = str(parameters.get("host", "")), int(parameters.get("port", PORT))
+    # Text, as somebody wrote it: a port may be the mistake that is to be explained.
+    host, port = str(parameters.get("host", "")), str(parameters.get("port", PORT))
     user, database = parameters.get("user", ""), parameters.get("dbname", "")
     said = " ".join(str(error).split())
     if server is not None:
@@ -39,8 +45,9 @@ def explain_failure(
         )
     if not host:
         return ConnectionFailedError(
-            f"DATABASE_URL names no host, and this machine's own PostgreSQL did not let user '{user}' into database "
-            f"'{database}' ({said}). Name the host in DATABASE_URL, or see whether the server runs: pg_isready"
+            f"DATABASE_URL names no host, and connecting to this machine's own PostgreSQL as user '{user}' to database "
+            f"'{database}' failed ({said}). {REMEDIES} Otherwise name the host in DATABASE_URL, or see whether the "
+            "server runs: pg_isready"
         )
     if not any(_is_listening(one, port) for one in host.split(",")):
         return ConnectionFailedError(
@@ -48,8 +55,8 @@ def explain_failure(
             f"in DATABASE_URL; to see whether it answers: pg_isready -h '{host}' -p {port}"
         )
     return ConnectionFailedError(
-        f"The PostgreSQL server at {_place(host, port)} did not let user '{user}' into database '{database}' ({said}). "
-        f"Correct user, password and database in DATABASE_URL; to try them by hand: "
+        f"Something answers at {_place(host, port)}, but connecting as user '{user}' to database '{database}' failed "
+        f"({said}). {REMEDIES} To try it by hand: "
         f"psql -h '{host}' -p {port} -U '{user}' -d '{database}'"
     )
 
@@ -57,7 +64,7 @@ def explain_failure(
 def check_server(connection: Connection) -> None:
     """Refuse a server that is too old, and a database that does not store its text as UTF-8."""
     parameters = connection.info.dsn_parameters
-    place = _place(parameters.get("host", ""), int(parameters.get("port", PORT)))
+    place = _place(parameters.get("host", ""), str(parameters.get("port", PORT)))
     version = connection.server_version // 10000
     if version < MINIMUM_VERSION:
         raise ConnectionFailedError(
@@ -73,7 +80,7 @@ def check_server(connection: Connection) -> None:
         )
 
 
-def _is_listening(host: str, port: int) -> bool:
+def _is_listening(host: str, port: str) -> bool:
     try:
         if host.startswith("/"):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -86,5 +93,5 @@ def _is_listening(host: str, port: int) -> bool:
     return True
 
 
-def _place(host: str, port: int) -> str:
+def _place(host: str, port: str) -> str:
     return f"'{host}', port {port}" if host else "this machine"

@@ -7,9 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pam.admin.paginator import CappedPaginator
-
-# Each word costs the database another comparison with every text that is left; thousands of them, minutes.
-MOST_WORDS = 20
+from pam.errors import TooManyWordsError
 
 
 class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -26,10 +24,11 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
         """For the list and for autocomplete; no row is found twice."""
-        if len(search_term.split()) > MOST_WORDS:
-            self.message_user(request, f"Nothing was searched: at most {MOST_WORDS} words, please.", messages.WARNING)
+        try:
+            return self.search(queryset, search_term), False
+        except TooManyWordsError as error:
+            self.message_user(request, f"Nothing was searched: at most {error.most} words, please.", messages.WARNING)
             return queryset.none(), False
-        return self.search(queryset, search_term), False
 
     def search(self, rows: Any, text: str) -> QuerySet[Any]:
         """The search of the table's own queryset, which a trigram index serves; Django's would not use one."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from pam.postgres.fields import CidrField, HexDigestField, UpnField, UUIDv7Field
 from pam.postgres.indexes import Index
-from pam.postgres.operations.append_only import AppendOnly
+from pam.postgres.operations import AppendOnly, LockBeforeDrop
 from pam.postgres.uuid7 import IdCarriesTime
 
 
@@ -353,7 +353,10 @@ class Migration(migrations.Migration):
                         violation_error_message="total_assignments: 0 or more.",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("average_assignment_duration_days__gte", 0)),
+                        condition=models.Q(
+                            ("average_assignment_duration_days__gte", 0),
+                            ("average_assignment_duration_days__lt", float("inf")),
+                        ),
                         name="ck_directory_roles_average_assignment_duration_days",
                         violation_error_message="average_assignment_duration_days: 0 or more.",
                     ),
@@ -705,7 +708,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("identity_type", "workload_identity"), _negated=True),
-                            ("oidc_issuer_url__isnull", False),
+                            models.Q(("oidc_issuer_url__isnull", False), ("oidc_issuer_url__regex", "\\S")),
                             _connector="OR",
                         ),
                         name="ck_service_identities_workload_has_issuer",
@@ -1071,6 +1074,15 @@ class Migration(migrations.Migration):
                         violation_error_message="A completed rotation has the time of its completion.",
                     ),
                     models.CheckConstraint(
+                        condition=models.Q(
+                            ("completed_at__isnull", True),
+                            ("status__in", ["completed", "failed", "cancelled"]),
+                            _connector="OR",
+                        ),
+                        name="ck_credential_rotations_ended",
+                        violation_error_message="A rotation that is scheduled or in progress has no end yet.",
+                    ),
+                    models.CheckConstraint(
                         condition=models.Q(("completed_at__gte", models.F("started_at"))),
                         name="ck_credential_rotations_completed_at",
                         violation_error_message="A rotation cannot end before it has begun.",
@@ -1275,6 +1287,11 @@ class Migration(migrations.Migration):
                         ),
                         name="ck_role_assignments_revoked",
                         violation_error_message="Revoked means: not active, and both when and by whom.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("revoked_at__gte", models.F("assigned_at"))),
+                        name="ck_role_assignments_revoked_at",
+                        violation_error_message="An assignment cannot be revoked before it was made.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1722,5 +1739,19 @@ class Migration(migrations.Migration):
         ),
         AppendOnly(
             model_name="AuditLog",
+        ),
+        # Referenced tables first, as writers take them.
+        LockBeforeDrop(
+            model_names=[
+                "PrivilegedUser",
+                "DirectoryRole",
+                "DirectoryRoleConflict",
+                "ServiceIdentity",
+                "Credential",
+                "CredentialRotation",
+                "RoleAssignment",
+                "Session",
+                "AuditLog",
+            ],
         ),
     ]

@@ -2,7 +2,7 @@
 """Who holds which role, since when, until when, and who said so."""
 
 from django.db import models
-from django.db.models import Q, TextChoices, UniqueConstraint
+from django.db.models import F, Q, TextChoices, UniqueConstraint
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -155,6 +155,12 @@ class RoleAssignment(CommonModel):
                 Q(revoked_at__isnull=True, revoked_by__isnull=True)
                 | Q(is_active=False, revoked_at__isnull=False, revoked_by__isnull=False),
                 "Revoked means: not active, and both when and by whom.",
+            ),
+            rules.check(
+                db_table,
+                "revoked_at",
+                Q(revoked_at__gte=F("assigned_at")),
+                "An assignment cannot be revoked before it was made.",
             ),
             rules.check(
                 db_table,

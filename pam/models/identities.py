@@ -168,7 +168,7 @@ class ServiceIdentity(CommonModel):
             rules.check(
                 db_table,
                 "workload_has_issuer",
-                ~Q(identity_type="workload_identity") | Q(oidc_issuer_url__isnull=False),
+                ~Q(identity_type="workload_identity") | Q(oidc_issuer_url__isnull=False, oidc_issuer_url__regex=r"\S"),
                 "A workload identity has an OIDC issuer.",
             ),
         ]

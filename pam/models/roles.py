@@ -81,7 +81,14 @@ class DirectoryRole(CommonModel):
             *rules.common(db_table),
             *rules.scores(db_table, "risk_score"),
             *rules.positive(db_table, "max_assignment_duration_days", "certification_frequency_days"),
-            *rules.counters(db_table, "assignment_count", "total_assignments", "average_assignment_duration_days"),
+            *rules.counters(db_table, "assignment_count", "total_assignments"),
+            rules.check(
+                db_table,
+                "average_assignment_duration_days",
+                # To PostgreSQL, NaN is greater than any number, infinity too: a lower bound alone would let it in.
+                Q(average_assignment_duration_days__gte=0, average_assignment_duration_days__lt=float("inf")),
+                "average_assignment_duration_days: 0 or more.",
+            ),
             rules.one_of(db_table, "risk_level", RiskLevel),
         ]
 

@@ -120,6 +120,12 @@ class CredentialRotation(CommonModel):
             ),
             rules.check(
                 db_table,
+                "ended",
+                Q(completed_at__isnull=True) | Q(status__in=["completed", "failed", "cancelled"]),
+                "A rotation that is scheduled or in progress has no end yet.",
+            ),
+            rules.check(
+                db_table,
                 "completed_at",
                 Q(completed_at__gte=F("started_at")),
                 "A rotation cannot end before it has begun.",
