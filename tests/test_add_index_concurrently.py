@@ -6,7 +6,7 @@ from django.db.migrations.operations.base import OperationCategory
 from django.db.migrations.writer import MigrationWriter
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from pam.postgres.errors import NameTaken, TableMissing
+from pam.postgres.errors import BuildFailed, NameTaken, TableMissing
 from pam.postgres.indexes import GinIndex, Index
 from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
@@ -127,6 +127,30 @@ def test_long_names_of_partitions_stay_apart(database):
     assert all(index_validity(database, "ix_nn%").values())
 
 
+def test_partitions_whose_names_look_alike(database):
+    """`toys_a` and `a` add the same to the name of the parent; their indexes are told apart all the same."""
+    toys.make_table(database, partitioned=True)
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE TABLE toys_a PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')")
+        cursor.execute("CREATE TABLE a PARTITION OF toys FOR VALUES FROM ('2026-05-01') TO ('2026-06-01')")
+    for _ in range(2):
+        toys.forwards(database, operation(), toys.state())
+    assert len(index_validity(database, "ix_toys%")) == 1 + len(toys.MONTHS) + 2
+
+
+def test_a_foreign_partition_is_refused_before_anything_is_built(database):
+    toys.make_table(database, partitioned=True)
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE FOREIGN DATA WRAPPER nowhere")
+        cursor.execute("CREATE SERVER far FOREIGN DATA WRAPPER nowhere")
+        cursor.execute(
+            "CREATE FOREIGN TABLE zz PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01') SERVER far"
+        )
+    with pytest.raises(BuildFailed, match=r"public.zz is a foreign table.*DETACH PARTITION"):
+        toys.forwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {}
+
+
 # 4. Database backwards
 
 
@@ -136,6 +160,20 @@ def test_backwards_leaves_nothing(database, toy_table):
     toys.backwards(database, operation(), before)
     assert index_validity(database, "ix_toys%") == {}
     toys.backwards(database, operation(), before)
+
+
+@pytest.mark.parametrize("with_parent", [False, True])
+def test_backwards_finds_what_was_built_and_never_attached(database, with_parent):
+    toys.make_table(database, partitioned=True)
+    name = toys.INDEX.name
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"CREATE INDEX {name}_2026_01 ON toys_2026_01 (name) WHERE is_active")
+        cursor.execute(f"CREATE INDEX {name}_2026_02 ON toys_2026_02 (name) WHERE is_active")
+        invalidate(database, f"{name}_2026_02")
+        if with_parent:
+            cursor.execute(f"CREATE INDEX {name} ON ONLY toys (name) WHERE is_active")
+    toys.backwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {}
 
 
 def test_backwards_leaves_an_index_that_is_not_ours(database, toy_table):
@@ -290,11 +328,13 @@ def test_another_thing_of_the_name_stops_it(database, toy_table, statement):
         assert cursor.fetchall() == before
 
 
-def test_the_same_definition_in_other_words_is_accepted(database):
-    toys.make_table(database)
+@pytest.mark.parametrize("condition", ["is_active", "(is_active)", "is_active = true", "NOT (is_active = false)"])
+def test_the_same_definition_in_other_words_is_accepted(database, toy_table, condition):
     with connections[database].cursor() as cursor:
-        cursor.execute("CREATE INDEX ix_toys_name_partial ON toys USING btree (name ASC NULLS LAST) WHERE (is_active)")
+        cursor.execute(f"CREATE INDEX ix_toys_name_partial ON toys USING btree (name ASC NULLS LAST) WHERE {condition}")
     toys.forwards(database, operation(), toys.state())
+    toys.backwards(database, operation(), toys.state())
+    assert index_validity(database, "ix_toys%") == {}
 
 
 def test_no_such_table(database):

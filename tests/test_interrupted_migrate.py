@@ -1,10 +1,15 @@
 """`manage.py migrate` killed, cancelled and cut off in the middle of phase 2, on its own server; then run again."""
 
+import errno
+import fcntl
 import os
+import pty
 import random
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +40,7 @@ def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
         yield server
 
 
-def start(cluster: Cluster, *arguments: str) -> "subprocess.Popen[str]":
+def start(cluster: Cluster, *arguments: str, stderr: int = subprocess.STDOUT) -> "subprocess.Popen[str]":
     """`manage.py` with these arguments, as its user would run it against this server."""
     environment = {
         **os.environ,
@@ -49,7 +54,7 @@ def start(cluster: Cluster, *arguments: str) -> "subprocess.Popen[str]":
         env=environment,
         text=True,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
     )
 
 
@@ -154,3 +159,38 @@ def test_two_runs_at_once(cluster, phase1):
     assert "Another run is changing this database; waiting for it to end: pid" in output
     assert "No migrations to apply" in output
     assert_phase_2_is_there_once()
+
+
+@pytest.mark.parametrize("phase1", [SMALL], indirect=True)
+def test_at_a_terminal_it_shows_how_far_it_is(cluster, phase1):
+    """On a pseudo-terminal: the bar with phase and blocks, wiped away before the line that says it is built."""
+    run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    process = start(cluster, "migrate", "pam", stderr=theirs)
+    os.close(theirs)
+    shown = read_to_end(ours)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    drawn, _, rest = shown.partition(f"{GIN} on public.audit_logs: built in ")
+    assert rest
+    assert f"{GIN} (building index: scanning table): " in drawn
+    assert " blocks [" in drawn
+    last_line = drawn.rsplit("\r", 1)[-1]
+    assert last_line.strip() == "", "the bar is gone before the line is written"
+
+
+def read_to_end(terminal: int) -> str:
+    """All that is written to a pseudo-terminal; its end is an error on Linux, and no text elsewhere."""
+    text = b""
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            part = b""
+        if not part:
+            os.close(terminal)
+            return text.decode()
+        text += part

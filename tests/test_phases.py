@@ -119,8 +119,9 @@ def statements(script: str) -> list[str]:
     return [text for text in sqlparse.split(script) if sqlparse.format(text, strip_comments=True).strip(" ;\n")]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("command", ["makemigrations", "pgmakemigrations"])
-def test_models_and_migrations_agree(migrated, command):
+def test_models_and_migrations_agree(command):
     out = io.StringIO()
     call_command(command, check=True, dry_run=True, stdout=out)
     assert "No changes detected" in out.getvalue()

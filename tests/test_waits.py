@@ -170,3 +170,66 @@ def test_a_second_run_says_so_and_leaves(database, caplog):
     assert error.holder.pid == pid
     assert f"waiting for it to end: pid {pid} " in caplog.text
     toys.forwards(database, ADD, toys.state())
+
+
+@pytest.fixture
+def owned(database: str) -> Iterator[str]:
+    """The table of a toy in the hands of a role that may not look into other roles' sessions; we act as that role."""
+    with connections[database].cursor() as cursor:
+        cursor.execute("DROP ROLE IF EXISTS plain_owner")
+        cursor.execute("CREATE ROLE plain_owner")
+        cursor.execute("CREATE SCHEMA owned AUTHORIZATION plain_owner")
+        toys.make_table(database, schema="owned")
+        cursor.execute("ALTER TABLE owned.toys OWNER TO plain_owner")
+        cursor.execute("SET search_path = owned")
+        cursor.execute("SET ROLE plain_owner")
+        yield database
+        cursor.execute("RESET ROLE")
+        cursor.execute("DROP OWNED BY plain_owner")
+        cursor.execute("DROP ROLE plain_owner")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_owner_who_sees_no_other_sessions_still_learns_the_pid(owned):
+    with session(owned) as other, other.cursor() as holder:
+        holder.execute("BEGIN; LOCK TABLE owned.toys IN SHARE MODE")
+        with pytest.raises(LockUnavailable) as caught:
+            toys.forwards(owned, ADD, toys.state())
+        assert f"pid {other.info.backend_pid} (user postgres, for an unknown time, state hidden" in str(caught.value)
+    toys.forwards(owned, ADD, toys.state())
+    assert index_validity(owned, "ix_toys%") == {toys.INDEX.name: True}
+
+
+def test_a_second_run_by_another_role_is_told_of_the_first(owned):
+    with session(owned) as first, first.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", locks.RUN_LOCK)
+        with pytest.raises(RunInProgress, match=f"pid {first.info.backend_pid} "), exclusive_run(connections[owned], 0):
+            raise AssertionError("two runs at once")
+
+
+def test_no_other_timeout_of_the_role_ends_a_build(database):
+    toys.make_table(database)
+    with session(database) as observer, observer.cursor() as watch, connections[database].cursor() as older:
+        pid = _older_transaction(older)
+
+        def impatient_role() -> None:
+            with connections[database].cursor() as cursor:
+                cursor.execute("SET statement_timeout = '1s'; SET idle_session_timeout = '1s'")
+                cursor.execute("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'")
+                if cursor.fetchone()[0]:
+                    cursor.execute("SET transaction_timeout = '1s'")
+            toys.forwards(database, ADD, toys.state())
+
+        with actor(impatient_role):
+            until(lambda: _waiting_for_more_than(watch, pid, "1500 ms"), "the build outlives the timeouts")
+            older.execute("COMMIT")
+    assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
+
+
+def _waiting_for_more_than(cursor, pid: int, interval: str) -> bool:
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        " AND clock_timestamp() - query_start > %s::interval",
+        [pid, interval],
+    )
+    return bool(cursor.fetchone()[0])

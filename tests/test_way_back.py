@@ -68,6 +68,7 @@ def test_zero_waits_in_no_queue(migrated, monkeypatch):
     impatient = Patience(lock_timeout_ms=50, attempts=5, first_pause=0.05, longest_pause=0.05)
     monkeypatch.setattr(locks, "BRIEF", impatient)
     monkeypatch.setattr(locks, "CALM", impatient)
+    migrate(migrated, "pam", "0001")
     before = tables(migrated)
     served = 0
     with session(migrated) as report, report.cursor() as cursor, session(migrated) as later, later.cursor() as reader:

@@ -12,7 +12,7 @@ from pam.postgres.operations import AddIndexConcurrently, AddUniqueConstraintCon
 
 
 def take_back(connection: BaseDatabaseWrapper, migration: Migration) -> None:
-    """Drop, concurrently, the indexes of all unrecorded migrations that come after `migration`; ours alone, by definition.
+    """Drop, concurrently, the indexes of all unrecorded migrations that come after `migration`, if they are ours.
 
     Not inside a transaction. Locks and errors: `pam.postgres.online_index.remove_index`.
     """

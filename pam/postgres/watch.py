@@ -60,7 +60,7 @@ def _watch(alias: str, pid: int, index: str, done: threading.Event) -> None:
 
 def _show(bar: "tqdm[Never]", index: str, progress: activity.BuildProgress | None) -> None:
     """Draw the bar; each phase of a build counts from the beginning, in a unit of its own."""
-    if progress is None or not progress.total:
+    if bar.disable or progress is None or not progress.total:
         return
     description = f"{index} ({progress.phase})"
     bar.unit = progress.unit

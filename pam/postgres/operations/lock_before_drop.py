@@ -52,9 +52,7 @@ class LockBeforeDrop(Operation):
         models = [from_state.apps.get_model(app_label, name) for name in self.model_names]
         alias = schema_editor.connection.alias
         names = [
-            schema_editor.quote_name(model._meta.db_table)
-            for model in models
-            if self.allow_migrate_model(alias, model)
+            schema_editor.quote_name(model._meta.db_table) for model in models if self.allow_migrate_model(alias, model)
         ]
         if not names:
             return
