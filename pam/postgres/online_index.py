@@ -24,7 +24,7 @@ def ensure_index(connection: BaseDatabaseWrapper, spec: IndexSpec) -> None:
 def remove_index(connection: BaseDatabaseWrapper, spec: IndexSpec) -> None:
     """Make sure that the table has no index of this name; an index of another definition is not ours and stays.
 
-    Not inside a transaction. Locks: see `concurrent_index.remove`, `partitioned_index.remove`. Raises as `ensure_index`.
+    Not inside a transaction. Locks: as `remove` of the two modules says. Raises as `ensure_index`.
     """
     with exclusive_run(connection):
         table = _table(connection, spec)
