@@ -5,10 +5,18 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """A third of a second for each user that a test makes would be most of the time the tests take."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture

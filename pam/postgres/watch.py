@@ -15,7 +15,7 @@ from pam.postgres import activity
 
 logger = getLogger("pam.migrations")
 
-INTERVAL_SECONDS = 0.5
+INTERVAL_SECONDS = 0.2
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
 
 
