@@ -1,17 +1,9 @@
 """`manage.py migrate` killed, cancelled and cut off in the middle of phase 2, on its own server; then run again."""
 
-import errno
-import fcntl
-import os
-import pty
 import random
 import signal
-import struct
 import subprocess
-import sys
-import termios
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -21,11 +13,11 @@ from tests.support.bulk import add_audit_rows, audit_checksum
 from tests.support.cluster import Cluster
 from tests.support.document import INDEXES
 from tests.support.indexes import index_validity
+from tests.support.manage import run, start
 from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import until
 
 GIN = "ix_audit_logs_search_gin"
-MANAGE = Path(__file__).parent.parent / "manage.py"
 SMALL, WHOLE = 30_000, 1_000_000
 MOMENTS = [
     *(pytest.param(SMALL, moment) for moment in range(2)),
@@ -38,31 +30,6 @@ def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
     """A server that may be killed."""
     with django_db_blocker.unblock(), server_under_alias({"max_wal_size": "4GB"}) as server:
         yield server
-
-
-def start(cluster: Cluster, *arguments: str, stderr: int = subprocess.STDOUT) -> "subprocess.Popen[str]":
-    """`manage.py` with these arguments, as its user would run it against this server."""
-    environment = {
-        **os.environ,
-        "DATABASE_URL": cluster.url("app"),
-        "SECRET_KEY": "test",
-        "ALLOWED_HOSTS": "localhost",
-        "PYTHONWARNINGS": "error",
-    }
-    return subprocess.Popen(
-        [sys.executable, str(MANAGE), *arguments],
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-    )
-
-
-def run(cluster: Cluster, *arguments: str) -> str:
-    process = start(cluster, *arguments)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return output
 
 
 def building(cluster: Cluster, fraction: float) -> bool | None:
@@ -159,41 +126,3 @@ def test_two_runs_at_once(cluster, phase1):
     assert "Another run is changing this database; waiting for it to end: pid" in output
     assert "No migrations to apply" in output
     assert_phase_2_is_there_once()
-
-
-@pytest.mark.parametrize("phase1", [SMALL], indirect=True)
-def test_at_a_terminal_it_shows_how_far_it_is(cluster, phase1):
-    """On a pseudo-terminal: the bar with phase and blocks, wiped away before the line that says it is built."""
-    run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
-    # With little memory even this build takes a second, in which something is to be seen.
-    cluster.execute("ALTER DATABASE app SET maintenance_work_mem = '1MB'")
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    process = start(cluster, "migrate", "pam", stderr=theirs)
-    os.close(theirs)
-    shown = read_to_end(ours)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    drawn, _, rest = shown.partition(f"{GIN} on public.audit_logs: built in ")
-    assert rest
-    assert f"{GIN} (building index: scanning table): " in drawn
-    assert " blocks [" in drawn
-    last_line = drawn.rsplit("\r", 1)[-1]
-    assert last_line.strip() == "", "the bar is gone before the line is written"
-    cluster.execute("ALTER DATABASE app RESET maintenance_work_mem")
-
-
-def read_to_end(terminal: int) -> str:
-    """All that is written to a pseudo-terminal; its end is an error on Linux, and no text elsewhere."""
-    text = b""
-    while True:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            part = b""
-        if not part:
-            os.close(terminal)
-            return text.decode()
-        text += part

@@ -50,6 +50,11 @@ QUERIES: dict[str, Callable[[], QuerySet[Any]]] = {
 }
 
 
+# The document gives the same columns in the same order to a simple index of phase 1 and to a partial one of phase 2.
+# Where rows are few, the planner's figures for the two differ by less than chance: either may serve, so one goes first.
+TWINS = {"ix_role_assignments_emergency_partial": "ix_role_assignments_emergency"}
+
+
 @pytest.fixture(scope="module")
 def company(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iterator[str]:
     """The alias of a database with a company in it."""
@@ -78,9 +83,11 @@ def test_every_index_has_its_query():
 @pytest.mark.parametrize("name", QUERIES)
 def test_the_index_serves_its_query(company, name):
     query = QUERIES[name]().using(company)
-    with_it = plan(query)
-    assert name in indexes_of(with_it), json.dumps(with_it, indent=1)
     with transaction.atomic(using=company), connections[company].cursor() as cursor:
+        if name in TWINS:
+            cursor.execute(f"DROP INDEX {TWINS[name]}")
+        with_it = plan(query)
+        assert name in indexes_of(with_it), json.dumps(with_it, indent=1)
         cursor.execute(f"DROP INDEX {name}")
         without_it = plan(query.all())
         transaction.set_rollback(True, using=company)

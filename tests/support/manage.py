@@ -1,0 +1,36 @@
+"""`manage.py` as a process of its own, as its user would run it, against a throw-away server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.cluster import Cluster
+from tests.support.servers import DATABASE
+
+MANAGE = Path(__file__).parents[2] / "manage.py"
+
+
+def start(cluster: Cluster, *arguments: str, stderr: int = subprocess.STDOUT) -> "subprocess.Popen[str]":
+    """`manage.py` with these arguments, as its user would run it against this server."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": cluster.url(DATABASE),
+        "SECRET_KEY": "test",
+        "ALLOWED_HOSTS": "localhost",
+        "PYTHONWARNINGS": "error",
+    }
+    return subprocess.Popen(
+        [sys.executable, str(MANAGE), *arguments],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+    )
+
+
+def run(cluster: Cluster, *arguments: str) -> str:
+    process = start(cluster, *arguments)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return output
