@@ -11,6 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.support.bulk import add_audit_rows, audit_checksum
 from tests.support.cluster import Cluster
+from tests.support.databases import session
 from tests.support.document import INDEXES
 from tests.support.indexes import index_validity
 from tests.support.manage import run, start
@@ -66,6 +67,9 @@ def assert_phase_2_is_there_once() -> None:
 def phase1(request: pytest.FixtureRequest, cluster: Cluster) -> tuple[int, int]:
     """Phase 1 with many audit rows; returns their count and checksum."""
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
+    # With little memory even a small build lasts long enough to be met in the middle.
+    memory = "1MB" if request.param == SMALL else "64MB"
+    cluster.execute(f"ALTER DATABASE app SET maintenance_work_mem = '{memory}'")
     have = audit_checksum(ALIAS)[0]
     if have < request.param:
         add_audit_rows(ALIAS, request.param - have)
@@ -76,7 +80,7 @@ def phase1(request: pytest.FixtureRequest, cluster: Cluster) -> tuple[int, int]:
 def test_killed_at_a_random_moment(cluster, phase1, moment):
     """Even moments: SIGKILL of migrate. Odd ones: the server is stopped with -m immediate. Then run again."""
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
-    fraction = random.random()  # noqa: S311
+    fraction = random.uniform(0, 0.8)  # noqa: S311
     process = start(cluster, "migrate", "pam")
     wait_for(cluster, process, fraction)
     if moment % 2:
@@ -115,14 +119,30 @@ def test_ctrl_c_and_a_plain_kill(cluster, phase1, number):
 
 @pytest.mark.parametrize("phase1", [SMALL], indirect=True)
 def test_two_runs_at_once(cluster, phase1):
+    """The first is held up by an older writer until the second has said that it waits for the first."""
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
-    first = start(cluster, "migrate", "pam")
-    wait_for(cluster, first, 0)
-    second = start(cluster, "migrate", "pam")
+    with session(ALIAS) as other, other.cursor() as older:
+        older.execute("BEGIN; LOCK TABLE audit_logs IN ROW EXCLUSIVE MODE")
+        first = start(cluster, "migrate", "pam")
+        until(is_waiting, "the first run waits for the older writer")
+        second = start(cluster, "migrate", "pam")
+        assert second.stdout is not None
+        told = next((line for line in second.stdout if "Another run is changing this database" in line), "")
+        older.execute("COMMIT")
+    first_output, _ = first.communicate()
     output, _ = second.communicate()
-    assert first.wait() == 0, first.communicate()
-    first.communicate()
+    assert first.returncode == 0, first_output
     assert second.returncode == 0, output
-    assert "Another run is changing this database; waiting for it to end: pid" in output
+    assert "waiting for it to end: pid" in told
     assert "No migrations to apply" in output
     assert_phase_2_is_there_once()
+
+
+def is_waiting() -> bool:
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE query LIKE 'CREATE INDEX CONCURRENTLY%%' AND wait_event_type = 'Lock'",
+            [],
+        )
+        return bool(cursor.fetchone()[0])

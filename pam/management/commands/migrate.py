@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
+from pam.postgres.errors import NEXT, MenshunError
 from pam.postgres.half_applied import take_back
 from pam.postgres.locks import exclusive_run
 
@@ -31,8 +32,13 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             return
         self._connection = connections[options["database"]]
-        with _sigterm_as_interrupt(), exclusive_run(self._connection):
-            super().handle(*args, **options)
+        try:
+            with _sigterm_as_interrupt(), exclusive_run(self._connection):
+                super().handle(*args, **options)
+        except KeyboardInterrupt as error:
+            raise MenshunError(
+                f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
+            ) from error
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         """As Django's, but a migration that reports its steps begins them on a line of their own.
