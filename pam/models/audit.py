@@ -15,6 +15,7 @@ from pam.models.identities import ServiceIdentity
 from pam.models.users import PrivilegedUser
 from pam.postgres.fields import HexDigestField, UpnField, UUIDv7Field
 from pam.postgres.indexes import GinIndex, Index
+from pam.postgres.monthly_model import MonthlyModel
 from pam.querysets.audit import AuditLogQuerySet
 
 
@@ -65,7 +66,7 @@ def reference(to: type[models.Model]) -> "models.ForeignKey[Any, Any]":
     )
 
 
-class AuditLog(TimeKeyedModel):
+class AuditLog(TimeKeyedModel, MonthlyModel):
     """One event: who did what to whom, from where, with which result."""
 
     id = UUIDv7Field(primary_key=True, editable=False, time_field="timestamp")
@@ -114,6 +115,10 @@ class AuditLog(TimeKeyedModel):
     signature = models.TextField(null=True, blank=True)
 
     objects = models.Manager.from_queryset(AuditLogQuerySet)()
+
+    class PartitioningMeta:
+        method = "range"
+        key = ["timestamp"]
 
     class Meta:
         db_table = "audit_logs"

@@ -13,6 +13,7 @@ from pam.models.base import CommonModel
 from pam.models.users import PrivilegedUser
 from pam.postgres.fields import HexDigestField
 from pam.postgres.indexes import Index
+from pam.postgres.monthly_model import MonthlyModel
 from pam.querysets.base import AliveManager
 from pam.querysets.sessions import SessionQuerySet
 
@@ -35,7 +36,7 @@ class AuthenticationMethod(TextChoices):
     CERTIFICATE = "certificate"
 
 
-class Session(CommonModel):
+class Session(CommonModel, MonthlyModel):
     """One sign-in of a privileged user. The token is never stored, only a hash of it under the project's key."""
 
     session_token_hash = HexDigestField()
@@ -75,6 +76,10 @@ class Session(CommonModel):
 
     objects = AliveManager.from_queryset(SessionQuerySet)()
     all_objects = models.Manager.from_queryset(SessionQuerySet)()
+
+    class PartitioningMeta:
+        method = "range"
+        key = ["created_at"]
 
     class Meta:
         db_table = "sessions"

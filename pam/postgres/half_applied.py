@@ -8,24 +8,24 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from pam.postgres.operations import AddIndexConcurrently, AddUniqueConstraintConcurrently
+from pam.postgres.operations import AddIndexConcurrently, AddUniqueConstraintConcurrently, PartitionByMonth
 
 
 def take_back(connection: BaseDatabaseWrapper, migration: Migration) -> None:
-    """Drop, concurrently, the indexes of all unrecorded migrations that come after `migration`, if they are ours.
+    """Take back the indexes and partitions of all unrecorded migrations that come after `migration`, if they are ours.
 
     Not inside a transaction. Locks and errors: `pam.postgres.online_index.remove_index`.
     """
     loader = MigrationLoader(connection)
     for key in loader.graph.backwards_plan((migration.app_label, migration.name)):
         if key not in loader.applied_migrations:
-            _drop_indexes(connection, loader, key)
+            _take_back(connection, loader, key)
 
 
-def _drop_indexes(connection: BaseDatabaseWrapper, loader: MigrationLoader, key: tuple[str, str]) -> None:
+def _take_back(connection: BaseDatabaseWrapper, loader: MigrationLoader, key: tuple[str, str]) -> None:
     app_label, _ = key
     after = loader.project_state(key)
     with connection.schema_editor(atomic=False) as editor:
         for operation in reversed(loader.graph.nodes[key].operations):
-            if isinstance(operation, AddIndexConcurrently | AddUniqueConstraintConcurrently):
+            if isinstance(operation, AddIndexConcurrently | AddUniqueConstraintConcurrently | PartitionByMonth):
                 operation.database_backwards(app_label, editor, after, after)

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
 from pam.postgres import activity
@@ -40,6 +41,7 @@ CONFLICTS = {
     "ACCESS SHARE": ("AccessExclusiveLock",),
     "SHARE UPDATE EXCLUSIVE": ("ShareLock", *_STRONG),
     "SHARE": ("RowExclusiveLock", *_STRONG),
+    "SHARE ROW EXCLUSIVE": ("RowExclusiveLock", "ShareLock", *_STRONG),
     "ACCESS EXCLUSIVE": ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareLock", *_STRONG),
 }
 
@@ -153,17 +155,41 @@ def with_table_locks(
     back at each failed try, and at success the locks stay until the end. Raises LockUnavailable, nothing changed.
     """
     scope = sql.SQL("ONLY ") if only else sql.SQL("")
-    names = sql.SQL(", ").join(scope + table.identifier for table in tables)
-    relations = [*tables, *(part for table in tables if not only for part in partitions(connection, table))]
+    wanted = [(table, mode) for table in tables]
+    _with_locks(connection, wanted, action, scope)
 
-    def locked() -> None:
+
+def with_locks(connection: BaseDatabaseWrapper, wanted: list[tuple[Relation, str]], action: Callable[[], T]) -> T:
+    """As `with_table_locks`, with a mode for each table (alone, without partitions), asked for in this order.
+
+    Referenced tables stand first, so that who waits for them holds nothing that others wait for.
+    """
+    return _with_locks(connection, wanted, action, sql.SQL("ONLY "))
+
+
+def _with_locks(
+    connection: BaseDatabaseWrapper, wanted: list[tuple[Relation, str]], action: Callable[[], T], scope: sql.SQL
+) -> T:
+    relations = [table for table, _ in wanted]
+    if not scope.string:
+        relations += [part for table, _ in wanted for part in partitions(connection, table)]
+    names = sql.SQL(", ").join(scope + table.identifier for table, _ in wanted)
+    strongest = max((mode for _, mode in wanted), key=lambda mode: len(CONFLICTS[mode]))
+
+    def locked() -> T:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-            for lock, patience in (("SHARE UPDATE EXCLUSIVE", CALM), (mode, BRIEF)):
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
-                cursor.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(names, sql.SQL(lock)))
-            action()
+            _limit_waits(cursor, CALM)
+            cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE").format(names))
+            _limit_waits(cursor, BRIEF)
+            for table, mode in wanted:
+                cursor.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(scope + table.identifier, sql.SQL(mode)))
+            return action()
 
-    with_retries(connection, BRIEF, mode, relations, locked)
+    return with_retries(connection, BRIEF, strongest, relations, locked)
+
+
+def _limit_waits(cursor: CursorWrapper, patience: Patience) -> None:
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, na
     for partition in catalog.partitions(connection, table):
         attached = catalog.attached_index(connection, parent, partition)
         if attached is None:
-            _ensure_on_partition(connection, spec, parent, partition, _partition_index_name(name, table, partition))
+            _ensure_on_partition(connection, spec, parent, partition, partition_index_name(name, table, partition))
         elif not attached.is_valid and not attached.is_partitioned:
             raise BuildFailed(
                 f"The index {attached.schema}.{attached.name} is attached to {name} and INVALID; the server has no "
@@ -66,7 +66,7 @@ def remove(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, na
         require_same(connection, spec, table, parent)
         _drop_all(connection, table, parent)
     for partition in catalog.partitions(connection, table):
-        partition_name = _partition_index_name(name, table, partition)
+        partition_name = partition_index_name(name, table, partition)
         if partition.is_partitioned:
             remove(connection, spec, partition, partition_name)
         elif catalog.index(connection, partition.schema, partition_name):
@@ -133,7 +133,7 @@ def _require_valid(connection: BaseDatabaseWrapper, table: Relation, name: str) 
     logger.info("%s on %s: valid on the parent and all its partitions", name, table)
 
 
-def _partition_index_name(name: str, table: Relation, partition: Relation) -> str:
+def partition_index_name(name: str, table: Relation, partition: Relation) -> str:
     """The same at each run, which so finds what an earlier one left: `<index>_2026_01` for `<table>_2026_01`.
 
     A partition that is not named after its table, or a name that would be too long, ends in a digest instead.

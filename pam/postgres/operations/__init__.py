@@ -5,6 +5,7 @@ from pam.postgres.operations.add_unique_constraint import AddUniqueConstraintCon
 from pam.postgres.operations.append_only import AppendOnly
 from pam.postgres.operations.extension import TrigramExtension
 from pam.postgres.operations.lock_before_drop import LockBeforeDrop
+from pam.postgres.operations.partition_by_month import PartitionByMonth
 from pam.postgres.operations.remove_index import RemoveIndexConcurrently
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "AddUniqueConstraintConcurrently",
     "AppendOnly",
     "LockBeforeDrop",
+    "PartitionByMonth",
     "RemoveIndexConcurrently",
     "TrigramExtension",
 ]

@@ -1,0 +1,11 @@
+"""Phase 3 begins: it hangs off phase 1, beside phase 2, so that `migrate pam 0010_phase3_begin` takes back phase 3 alone.
+
+Its numbers end before `0090_phase2_end`.
+"""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("pam", "0001_phase1_initial")]
+    operations = []

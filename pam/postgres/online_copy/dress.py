@@ -1,0 +1,226 @@
+"""What a table wears beside its rows: read from the live table, put on the one that takes its place."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres.catalog import Relation
+from pam.postgres.errors import MenshunError
+from pam.postgres.online_copy.move import Move
+from pam.postgres.sql import query
+
+
+class UnknownShape(MenshunError):
+    """The server describes something in a way that this code does not know, so that it does not copy it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that `INSERT` may name, unless it is generated."""
+
+    name: str
+    type: str
+    generated: str
+    identity: str
+    statistics: int
+
+
+@dataclass(frozen=True)
+class Key:
+    """An index of the live table. `constraint` is p, u or empty; `method` is its definition from USING on."""
+
+    name: str
+    constraint: str
+    unique: bool
+    nulls_not_distinct: bool
+    columns: tuple[str, ...]
+    comment: str | None
+    method: str
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A foreign key of the live table, and the table that it references."""
+
+    name: str
+    definition: str
+    references: Relation
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger: its definition is `head ON table tail`."""
+
+    name: str
+    for_each_row: bool
+    enabled: str
+    function: str
+    head: str
+    tail: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A privilege on the table, or on one column; `grantee` None is PUBLIC."""
+
+    privilege: str
+    column: str | None
+    grantee: str | None
+    grantable: bool
+
+
+@dataclass(frozen=True)
+class Dress:
+    """All of it."""
+
+    columns: tuple[Column, ...]
+    keys: tuple[Key, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    triggers: tuple[Trigger, ...]
+    grants: tuple[Grant, ...]
+    owner: str
+    comment: str | None
+    is_ours: bool
+    options: tuple[str, ...]
+
+    @property
+    def column_list(self) -> sql.Composed:
+        """The columns that are copied; the server makes the generated ones anew."""
+        return sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns if not column.generated)
+
+    def type_of(self, name: str) -> sql.SQL:
+        """The type of a column, as the server spells it."""
+        return sql.SQL(next(column.type for column in self.columns if column.name == name))
+
+
+def read_dress(connection: BaseDatabaseWrapper, table: Relation) -> Dress:
+    """What `table` wears now. Takes ACCESS SHARE on the catalog only. Raises UnknownShape."""
+
+    def rows(name: str) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(query("move", name), {"table": table.oid})
+            return list(cursor.fetchall())
+
+    (owner, comment, is_ours, options) = rows("rest")[0]
+    return Dress(
+        columns=tuple(Column(*row) for row in rows("columns")),
+        keys=tuple(
+            Key(name, constraint, unique, nulls, tuple(columns), about, _after(prefix, definition))
+            for name, constraint, unique, nulls, columns, about, prefix, definition in rows("indexes")
+        ),
+        foreign_keys=tuple(ForeignKey(name, text, Relation(*to)) for name, text, *to in rows("foreign_keys")),
+        triggers=tuple(
+            Trigger(name, each_row, enabled, function, *_around(on, definition))
+            for name, each_row, enabled, definition, on, function in rows("triggers")
+        ),
+        grants=tuple(Grant(*row) for row in rows("grants")),
+        owner=owner,
+        comment=comment,
+        is_ours=is_ours,
+        options=tuple(options),
+    )
+
+
+def _after(prefix: str, definition: str) -> str:
+    """Cut off what is known to the letter; the rest of the server's text is taken as it stands."""
+    if not definition.startswith(prefix):
+        raise UnknownShape(f"The server describes an index otherwise than this program knows: {definition}")
+    return definition.removeprefix(prefix)
+
+
+def _around(on: str, definition: str) -> tuple[str, str]:
+    head, separator, tail = definition.partition(on)
+    if not separator or on in tail:
+        raise UnknownShape(f"The server describes a trigger otherwise than this program knows: {definition}")
+    return head, tail
+
+
+def key_columns(move: Move, key: Key) -> tuple[str, ...]:
+    """The columns of a primary key or unique constraint in the table as it shall be."""
+    layout = move.layout
+    if move.to_months:
+        return key.columns if layout.time in key.columns else (*key.columns, layout.time)
+    return layout.primary_key if key.constraint == "p" else layout.uniques.get(key.name, key.columns)
+
+
+def create_key(move: Move, key: Key, table: sql.Identifier, name: str) -> sql.Composed:
+    """The statement that gives `table` this index, under `name`. Lock: SHARE (a constraint: ACCESS EXCLUSIVE) on it."""
+    if key.constraint:
+        kind = "PRIMARY KEY" if key.constraint == "p" else "UNIQUE"
+        if key.nulls_not_distinct:
+            kind += " NULLS NOT DISTINCT"
+        return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {} ({})").format(
+            table,
+            sql.Identifier(name),
+            sql.SQL(kind),
+            sql.SQL(", ").join(map(sql.Identifier, key_columns(move, key))),
+        )
+    unique = sql.SQL("UNIQUE " if key.unique else "")
+    return sql.SQL("CREATE {}INDEX {} ON {} {}").format(unique, sql.Identifier(name), table, sql.SQL(key.method))
+
+
+def create_trigger(trigger: Trigger, table: sql.Identifier) -> list[sql.Composed]:
+    """The statements that give `table` this trigger, enabled as it was. Lock: SHARE ROW EXCLUSIVE on it."""
+    name = sql.Identifier(trigger.name)
+    enable = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE", "O": "ENABLE"}[trigger.enabled]
+    return [
+        sql.SQL("{} ON {} {}").format(sql.SQL(trigger.head), table, sql.SQL(trigger.tail)),
+        sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(table, sql.SQL(enable), name),
+    ]
+
+
+def wear(move: Move, dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
+    """Owner, comment, privileges and statistics targets. Lock: ACCESS EXCLUSIVE on `table`, which nobody uses yet."""
+    statements = _grants(dress, table)
+    if dress.comment is not None:
+        statements.append(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(dress.comment)))
+    statements += statistics(dress, table)
+    return [*statements, *owned(dress, table)]
+
+
+def statistics(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
+    """The columns' statistics targets, where they are not the default."""
+    return [
+        sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STATISTICS {}").format(
+            table, sql.Identifier(column.name), sql.Literal(column.statistics)
+        )
+        for column in dress.columns
+        if column.statistics >= 0
+    ]
+
+
+def owned(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
+    """The owner, where it is not who runs this."""
+    if dress.is_ours:
+        return []
+    return [sql.SQL("ALTER TABLE {} OWNER TO {}").format(table, sql.Identifier(dress.owner))]
+
+
+def options(dress: Dress) -> sql.Composable:
+    """The storage parameters as CREATE TABLE takes them. A partitioned table has none of its own."""
+    pairs = [option.split("=", 1) for option in dress.options]
+    if not pairs:
+        return sql.SQL("")
+    listed = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.SQL(name), sql.Literal(value)) for name, value in pairs)
+    return sql.SQL(" WITH ({})").format(listed)
+
+
+def _grants(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
+    if not dress.grants:
+        return []
+    owner = sql.Identifier(dress.owner)
+    statements = [sql.SQL("REVOKE ALL ON {} FROM {}, PUBLIC").format(table, owner)]
+    for grant in dress.grants:
+        column = sql.SQL(" ({})").format(sql.Identifier(grant.column)) if grant.column else sql.SQL("")
+        statements.append(
+            sql.SQL("GRANT {}{} ON {} TO {}{}").format(
+                sql.SQL(grant.privilege),
+                column,
+                table,
+                sql.Identifier(grant.grantee) if grant.grantee else sql.SQL("PUBLIC"),
+                sql.SQL(" WITH GRANT OPTION" if grant.grantable else ""),
+            )
+        )
+    return statements

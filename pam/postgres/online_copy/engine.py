@@ -1,0 +1,209 @@
+"""The steps of a move in their order. Each reads from the catalog where it is: kill it at any moment, run it again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from logging import getLogger
+
+from django.conf import settings
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres import catalog
+from pam.postgres.errors import TableMissing, build_failed
+from pam.postgres.locks import exclusive_run, is_open
+from pam.postgres.online_copy import capture, cleanup, finishing, obstacles, rows
+from pam.postgres.online_copy.build import build, execute
+from pam.postgres.online_copy.dress import Dress, read_dress
+from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAgain
+from pam.postgres.online_copy.move import Layout, Move
+from pam.postgres.online_copy.parallel import in_parallel
+from pam.postgres.online_copy.progress import progress_line
+from pam.postgres.online_copy.replay import replay_all
+from pam.postgres.online_copy.swap import require_unchanged, swap
+from pam.postgres.online_copy.verify import verify
+
+logger = getLogger("pam.migrations")
+
+ATTEMPTS = 3
+
+
+def convert(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> None:
+    """Make the table one of monthly partitions, or a plain one again, beside its readers and writers.
+
+    Not inside a transaction. Interrupted in any way, it goes on where it was when it is called again. Locks: see the
+    steps' modules; no reader or writer waits longer than some ten milliseconds. Raises MenshunError: RunInProgress,
+    TableMissing, ObstaclesFound, LockUnavailable, NotEqual, MoveStopped, BuildFailed.
+    """
+    with exclusive_run(connection), _explained(connection, layout):
+        for _ in range(ATTEMPTS):
+            move = _move(connection, layout, to_months)
+            try:
+                if not is_done(connection, move):
+                    dress = _prepare(connection, move, now)
+                    swap(connection, move, dress)
+                _finish(connection, layout)
+            except StartAgain as reason:
+                logger.warning("%s: begins anew: %s", move.source, reason)
+                cleanup.abandon(connection, move)
+            else:
+                return
+        raise ObstaclesFound(layout.table, [f"It was changed under the copy {ATTEMPTS} times. Let it rest first."])
+
+
+def prepare(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> None:
+    """All of `convert` but the swap; changes are captured from then on until `convert` or `abandon`."""
+    with exclusive_run(connection), _explained(connection, layout):
+        for _ in range(ATTEMPTS):
+            move = _move(connection, layout, to_months)
+            if is_done(connection, move):
+                return
+            try:
+                _prepare(connection, move, now)
+            except StartAgain as reason:
+                logger.warning("%s: begins anew: %s", move.source, reason)
+                cleanup.abandon(connection, move)
+            else:
+                return
+
+
+def abandon(connection: BaseDatabaseWrapper, layout: Layout) -> None:
+    """Take away what a conversion has prepared, in either direction; a swapped one is finished instead."""
+    with exclusive_run(connection), _explained(connection, layout):
+        _finish(connection, layout)
+        cleanup.abandon(connection, _move(connection, layout, to_months=True))
+
+
+def is_done(connection: BaseDatabaseWrapper, move: Move) -> bool:
+    """Whether the table is what it shall be; the old one may still be there."""
+    return move.source.is_partitioned == move.to_months
+
+
+def _move(connection: BaseDatabaseWrapper, layout: Layout, to_months: bool) -> Move:
+    source = catalog.relation(connection, layout.table)
+    if source is None:
+        raise TableMissing(layout.table)
+    return Move(source, layout, to_months)
+
+
+def _finish(connection: BaseDatabaseWrapper, layout: Layout) -> None:
+    """After a swap: statistics of the new table at once, then the old one goes."""
+    source = catalog.relation(connection, layout.table)
+    if source is None:
+        raise TableMissing(layout.table)
+    move = Move(source, layout, source.is_partitioned)
+    if catalog.relation(connection, move.old.as_string(connection.connection)) is None:
+        if capture.recorded(connection, move) is not None and not _is_under_way(connection, move):
+            cleanup.finish(connection, move)
+        return
+    if source.is_partitioned:
+        # Autovacuum never analyzes a partitioned parent. Lock: SHARE UPDATE EXCLUSIVE on it.
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("ANALYZE {}").format(source.identifier))
+    cleanup.finish(connection, move)
+    logger.info("%s: the old table is dropped", source)
+
+
+def _is_under_way(connection: BaseDatabaseWrapper, move: Move) -> bool:
+    """Whether the record speaks of a move that has not been swapped yet."""
+    record = capture.recorded(connection, move)
+    return record is not None and record[0] != move.source.is_partitioned
+
+
+def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dress:
+    """Everything before the swap, as far as it is not done yet."""
+    record = capture.recorded(connection, move)
+    if record is not None and record[0] != move.to_months:
+        raise StartAgain("a conversion in the other direction was under way")
+    if record is None:
+        # The old table of the last swap is finished before anything new has its names.
+        _finish(connection, move.layout)
+        found = obstacles.find(connection, move, now)
+        if found:
+            raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
+    dress = read_dress(connection, move.source)
+    if record is None:
+        execute(connection, capture.working_tables(connection, move, dress))
+    if record is None or record[1] is None:
+        capture.begin(connection, move)
+        logger.info("%s: changes are captured", move.source)
+    require_unchanged(connection, move)
+    build(connection, move, dress, now, settings.PAM_PARTITION_PREMAKE)
+    _copy(connection, move, dress)
+    _complete(connection, move, dress)
+    replayed = replay_all(connection, move, dress)
+    logger.info("%s: %s captured changes replayed", move.source, f"{replayed:,}")
+    require_unchanged(connection, move)
+    recorded = capture.recorded(connection, move)
+    if recorded is None or recorded[2] is None:
+        verify(connection, move)
+        logger.info("%s: the copy is verified, count and checksum of every month", move.source)
+    return dress
+
+
+def _copy(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    left, copied = rows.chunks_left(connection, move)
+    if not left:
+        return
+    with progress_line(connection, move, copied) as told:
+        in_parallel(
+            connection.alias,
+            settings.PAM_COPY_WORKERS,
+            left,
+            lambda own, chunk: rows.copy(own, move, dress, chunk),
+            told,
+        )
+    logger.info("%s: %s rows copied", move.source, f"{rows.chunks_left(connection, move)[1]:,}")
+
+
+def _complete(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    """Indexes, foreign keys, vacuum; to months also each month's place in the new table."""
+    workers = settings.PAM_COPY_WORKERS
+
+    def nothing(_: int) -> None:
+        """The lines of the log tell enough."""
+
+    if not move.to_months:
+        # A key that is unique over the plain table could meet two states of one row: first make them one.
+        target = catalog.relation(connection, move.target.as_string(connection.connection))
+        have = {key.name for key in read_dress(connection, target).keys} if target else set()
+        if not have:
+            in_parallel(
+                connection.alias, 1, dress.keys[:1], lambda own, key: finishing.finish_plain(own, move, key), nothing
+            )
+        replay_all(connection, move, dress)
+        in_parallel(
+            connection.alias, workers, dress.keys, lambda own, key: finishing.finish_plain(own, move, key), nothing
+        )
+        finishing.complete_plain(connection, move, dress)
+        return
+    months = finishing.months_left(connection, move)
+    in_parallel(
+        connection.alias, workers, months, lambda own, month: finishing.finish_month(own, move, dress, month), nothing
+    )
+    for month in months:
+        finishing.attach(connection, move, dress, month)
+    logger.info("%s: %d months have their indexes and statistics", move.source, len(months))
+
+
+@contextmanager
+def _explained(connection: BaseDatabaseWrapper, layout: Layout) -> Iterator[None]:
+    """An interrupt and a server's error end in a sentence that says what is kept and what to do next."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise MoveStopped(layout.table, _rows_copied(connection, layout)) from interrupt
+    except Error as error:
+        raise build_failed(
+            error, f"Converting {layout.table}", is_open(connection), "What is copied is kept."
+        ) from error
+
+
+def _rows_copied(connection: BaseDatabaseWrapper, layout: Layout) -> int:
+    if not is_open(connection):
+        return 0
+    move = _move(connection, layout, to_months=True)
+    if capture.recorded(connection, move) is None:
+        return 0
+    return rows.chunks_left(connection, move)[1]

@@ -1,0 +1,45 @@
+"""How a move can end before its end."""
+
+from collections.abc import Sequence
+
+from pam.postgres.errors import NEXT, MenshunError
+
+
+class StartAgain(Exception):
+    """What was copied can no longer be trusted; the reason is for the log."""
+
+
+class TooFarBehind(Exception):
+    """More keys wait than may be replayed while others wait for the swap."""
+
+
+class MoveStopped(MenshunError):
+    """Ctrl-C: the workers ended at the end of their chunk."""
+
+    def __init__(self, table: str, rows: int) -> None:
+        super().__init__(
+            f"{table}: stopped. {rows:,} rows are copied and kept, changes are still captured, and the table is in use "
+            "as it was. To go on from there: python manage.py migrate. To take it all away: "
+            "python manage.py pam_partitions abandon"
+        )
+
+
+class NotEqual(MenshunError):
+    """Source and copy differ, though no captured key waits: something changed the live table past the capture."""
+
+    def __init__(self, table: str, differences: Sequence[str]) -> None:
+        listed = "\n  ".join(differences)
+        super().__init__(
+            f"{table}: the copy is not equal to the live table, which stays in use; nothing was swapped.\n  {listed}\n"
+            "Somebody wrote past the triggers (a month attached or detached by hand, the copy changed by hand). Begin "
+            f"anew: python manage.py pam_partitions abandon. {NEXT}"
+        )
+
+
+class ObstaclesFound(MenshunError):
+    """The table cannot be moved as it is; each reason comes with its cure."""
+
+    def __init__(self, table: str, obstacles: Sequence[str]) -> None:
+        self.obstacles = tuple(obstacles)
+        listed = "\n  ".join(obstacles)
+        super().__init__(f"{table} cannot be converted yet; nothing was changed:\n  {listed}\n{NEXT}")

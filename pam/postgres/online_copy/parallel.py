@@ -1,0 +1,67 @@
+"""Several workers, each with a connection of its own, and a main thread that a Ctrl-C reaches."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from pam.postgres.locks import HOUR_MS, timeouts
+
+Job = TypeVar("Job")
+
+LOOK_SECONDS = 0.2
+
+
+def in_parallel(
+    alias: str,
+    workers: int,
+    jobs: Iterable[Job],
+    work: Callable[[BaseDatabaseWrapper, Job], int],
+    told: Callable[[int], None],
+) -> None:
+    """Do `work` for each job, at most `workers` at once; `told` hears on the main thread what each returned.
+
+    The first failure ends the others after the job they are at, and is raised; so does an interrupt (KeyboardInterrupt).
+    """
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    done: queue.SimpleQueue[int] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def loop() -> None:
+        own = connections[alias]
+        try:
+            # The tables are ours alone; the only one to wait for is a worker of a run that was killed just now.
+            with timeouts(own, lock_ms=HOUR_MS):
+                while not stop.is_set():
+                    try:
+                        job = waiting.get_nowait()
+                    except queue.Empty:
+                        return
+                    done.put(work(own, job))
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
+        futures = [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
+        try:
+            _until_done(futures, done, told)
+        finally:
+            stop.set()
+    for future in futures:
+        future.result()
+
+
+def _until_done(futures: "list[Future[None]]", done: "queue.SimpleQueue[int]", told: Callable[[int], None]) -> None:
+    pending: set[Future[None]] = set(futures)
+    while pending:
+        finished, pending = wait(pending, timeout=LOOK_SECONDS, return_when=FIRST_EXCEPTION)
+        while not done.empty():
+            told(done.get())
+        for future in finished:
+            future.result()

@@ -1,0 +1,98 @@
+"""Catch up: make the copy's row what the live table's row is now, for each captured key. Idempotent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from psycopg2 import sql
+
+from pam.postgres.online_copy.dress import Dress
+from pam.postgres.online_copy.errors import StartAgain
+from pam.postgres.online_copy.move import Move
+
+BATCH = 2000
+
+TAKE = sql.SQL("DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n LIMIT {limit}) RETURNING id, time")
+
+# Only what differs: a row that is equal already must not be touched, since the table may refuse changes. Keys stand as
+# constants, so that the planner looks at the months they are in and no others.
+DELETE = sql.SQL(
+    "DELETE FROM {target} t WHERE t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}) AND NOT EXISTS (SELECT FROM {source}"
+    " s WHERE s.{key} = t.{key} AND s.{time} = t.{time} AND s.{key} = ANY ({ids}) AND s.{time} = ANY ({times})"
+    " AND ROW(s.*)::text = ROW(t.*)::text)"
+)
+INSERT = sql.SQL(
+    "INSERT INTO {target} ({columns}) SELECT {columns} FROM {source} s WHERE s.{key} = ANY ({ids})"
+    " AND s.{time} = ANY ({times}) AND NOT EXISTS (SELECT FROM {target} t WHERE t.{key} = s.{key}"
+    " AND t.{time} = s.{time} AND t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}))"
+)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Keys that wait to be replayed."""
+
+    ids: list[Any]
+    times: list[Any]
+
+
+def replay_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress, few: int = 0) -> int:
+    """Replay until no more than `few` keys wait; returns how many were replayed. Raises StartAgain after a TRUNCATE.
+
+    Locks: none but a reader's on the live table.
+    """
+    replayed = 0
+    while True:
+        count = replay_batch(connection, move, dress)
+        replayed += count
+        if count < BATCH and waiting(connection, move) <= few:
+            return replayed
+
+
+def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> int:
+    """Replay the oldest keys in one transaction; returns how many.
+
+    At REPEATABLE READ: the keys taken and the rows read belong to one moment, so that a key or row that comes later
+    comes with a key of its own. If all waiting keys were taken, the copy equals the live table at that moment.
+    """
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        return replay(cursor, move, dress, move.source.identifier, BATCH)
+
+
+def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifier, limit: int) -> int:
+    """Replay up to `limit` keys in the transaction that is open."""
+    cursor.execute(TAKE.format(keys=move.keys, limit=sql.Literal(limit)))
+    taken = set(cursor.fetchall())
+    if not taken:
+        return 0
+    if any(key is None for key, _ in taken):
+        raise StartAgain("the live table was emptied by TRUNCATE")
+    names = {
+        "target": move.target,
+        "source": source,
+        "key": move.key,
+        "time": move.time,
+        "columns": dress.column_list,
+        "ids": _array([key for key, _ in taken], dress.type_of(move.layout.primary_key[0])),
+        "times": _array([time for _, time in taken], dress.type_of(move.layout.time)),
+    }
+    cursor.execute(DELETE.format(**names))
+    cursor.execute(INSERT.format(**names))
+    return len(taken)
+
+
+def _array(values: list[Any], of: sql.SQL) -> sql.Composed:
+    texts = sql.SQL(", ").join(sql.Literal(str(value)) for value in dict.fromkeys(values))
+    return sql.SQL("ARRAY[{}]::{}[]").format(texts, of)
+
+
+def waiting(connection: BaseDatabaseWrapper, move: Move) -> int:
+    """How many captured keys wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(move.keys))
+        (count,) = cursor.fetchone()
+    return int(count)

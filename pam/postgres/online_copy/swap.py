@@ -1,0 +1,79 @@
+"""Swap: the new table gets the live one's name, in one short transaction that ends or rolls back whole."""
+
+import time
+from logging import getLogger
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres.locks import with_table_locks
+from pam.postgres.online_copy import capture
+from pam.postgres.online_copy.dress import Dress
+from pam.postgres.online_copy.errors import StartAgain, TooFarBehind
+from pam.postgres.online_copy.move import OLD, TARGET, Move, suffixed
+from pam.postgres.online_copy.replay import replay, replay_all
+
+logger = getLogger("pam.migrations")
+
+# What may be replayed while others wait: a few milliseconds' worth.
+MOST_KEYS = 100
+ATTEMPTS = 20
+
+
+def renames(move: Move, dress: Dress) -> list[sql.Composed]:
+    """The statements of the swap. Lock: ACCESS EXCLUSIVE on both tables, taken beforehand; none on a referenced one."""
+    schema = move.source.schema
+    statements = [
+        sql.SQL("ALTER TABLE {} RENAME TO {}").format(
+            move.source.identifier, sql.Identifier(suffixed(move.source.name, OLD))
+        ),
+        sql.SQL("ALTER TABLE {} RENAME TO {}").format(move.target, sql.Identifier(move.source.name)),
+    ]
+    for key in dress.keys:
+        for name, new_name in ((key.name, suffixed(key.name, OLD)), (suffixed(key.name, TARGET), key.name)):
+            statements.append(
+                sql.SQL("ALTER INDEX {} RENAME TO {}").format(sql.Identifier(schema, name), sql.Identifier(new_name))
+            )
+    return statements
+
+
+def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    """Take the lock, replay the last keys, rename. Raises StartAgain, LockUnavailable; nothing is changed then.
+
+    Lock: ACCESS EXCLUSIVE on the live table (and its partitions), asked for 50 ms at a time with pauses; held for some
+    milliseconds, whatever the number of rows and months. Between tries the copy catches up.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        replay_all(connection, move, dress, few=MOST_KEYS // 4)
+        try:
+            with_table_locks(connection, [move.source], "ACCESS EXCLUSIVE", lambda: _swap(connection, move, dress))
+        except TooFarBehind:
+            logger.info("%s: too many changes came while the swap waited (try %d); catching up", move.source, attempt)
+            continue
+        return
+    raise StartAgain("changes came faster than they could be replayed")
+
+
+def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(
+            sql.SQL("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) few").format(move.keys, sql.Literal(MOST_KEYS + 1))
+        )
+        if cursor.fetchone()[0] > MOST_KEYS:
+            raise TooFarBehind
+        require_unchanged(connection, move)
+        replay(cursor, move, dress, move.source.identifier, MOST_KEYS)
+        # A deferred foreign key would refuse a rename while its check is outstanding.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in renames(move, dress):
+            cursor.execute(statement)
+    logger.info("%s: swapped; its lock was held for %.0f ms", move.source, (time.monotonic() - began) * 1000)
+
+
+def require_unchanged(connection: BaseDatabaseWrapper, move: Move) -> None:
+    """Raise StartAgain when somebody has changed the live table's shape, or its triggers, since the capture began."""
+    record = capture.recorded(connection, move)
+    if record is None or record[1] != capture.fingerprint(connection, move):
+        raise StartAgain("somebody changed its columns, indexes, constraints, triggers or months meanwhile")

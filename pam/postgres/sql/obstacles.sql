@@ -1,0 +1,110 @@
+-- What would stop a table from being moved: problem and cure, to be read by a person. ACCESS SHARE on catalogs only.
+
+-- name: in_the_catalog
+-- Everything that hangs on the table and would not come along, or that the copy cannot work with.
+SELECT pg_catalog.format('The column %%I may be NULL, and a row without a time has no month.', a.attname),
+    pg_catalog.format('ALTER TABLE %%s ALTER COLUMN %%I SET NOT NULL.', a.attrelid::regclass, a.attname)
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = %(table)s AND a.attname = %(time)s AND NOT a.attnotnull
+UNION ALL
+SELECT pg_catalog.format('The foreign key %%I of %%s points at it, and would point at the old table.', k.conname, k.conrelid::regclass),
+    pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I.', k.conrelid::regclass, k.conname)
+FROM pg_catalog.pg_constraint k
+WHERE k.confrelid = %(table)s AND k.contype = 'f' AND k.conparentid = 0
+UNION ALL
+SELECT pg_catalog.format('The exclusion constraint %%I cannot span partitions.', k.conname),
+    pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I.', k.conrelid::regclass, k.conname)
+FROM pg_catalog.pg_constraint k
+WHERE k.conrelid = %(table)s AND k.contype = 'x'
+UNION ALL
+SELECT pg_catalog.format('The constraint %%I was never validated.', k.conname),
+    pg_catalog.format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I.', k.conrelid::regclass, k.conname)
+FROM pg_catalog.pg_constraint k
+WHERE k.conrelid = %(table)s AND NOT k.convalidated
+UNION ALL
+SELECT DISTINCT pg_catalog.format('The view %%s reads it, and would go on reading the old table.', v.oid::regclass),
+    pg_catalog.format('Keep its text (pg_get_viewdef), drop it, and create it again afterwards: DROP %%s %%s.',
+        CASE v.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, v.oid::regclass)
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
+WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = %(table)s AND v.oid <> %(table)s
+UNION ALL
+SELECT DISTINCT pg_catalog.format('The function %%s uses its row type.', p.oid::regprocedure),
+    pg_catalog.format('DROP FUNCTION %%s, and create it again afterwards.', p.oid::regprocedure)
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_proc p ON p.oid = d.objid AND d.classid = 'pg_catalog.pg_proc'::regclass
+JOIN pg_catalog.pg_class c ON c.oid = %(table)s
+WHERE (d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid = c.reltype)
+    OR (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid)
+UNION ALL
+SELECT pg_catalog.format('The row security policy %%I hangs on it.', p.polname),
+    pg_catalog.format('DROP POLICY %%I ON %%s, and create it again afterwards.', p.polname, p.polrelid::regclass)
+FROM pg_catalog.pg_policy p
+WHERE p.polrelid = %(table)s
+UNION ALL
+SELECT 'Row security is on.', pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY.', c.oid::regclass)
+FROM pg_catalog.pg_class c
+WHERE c.oid = %(table)s AND c.relrowsecurity
+UNION ALL
+SELECT pg_catalog.format('The rule %%I hangs on it.', r.rulename), pg_catalog.format('DROP RULE %%I ON %%s.', r.rulename, r.ev_class::regclass)
+FROM pg_catalog.pg_rewrite r
+WHERE r.ev_class = %(table)s
+UNION ALL
+SELECT pg_catalog.format('The extended statistics %%I hang on it.', s.stxname), pg_catalog.format('DROP STATISTICS %%I.%%I, and create them again afterwards.', n.nspname, s.stxname)
+FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+WHERE s.stxrelid = %(table)s
+UNION ALL
+SELECT pg_catalog.format('The publication %%I replicates it; its subscribers know the old table.', p.pubname),
+    pg_catalog.format('ALTER PUBLICATION %%I DROP TABLE %%s, and add it again afterwards.', p.pubname, %(table)s::regclass)
+FROM pg_catalog.pg_publication p
+LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = %(table)s
+LEFT JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid
+    AND s.pnnspid = (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = %(table)s)
+WHERE p.puballtables OR r.oid IS NOT NULL OR s.oid IS NOT NULL
+UNION ALL
+SELECT 'A subscription writes to it.', 'ALTER SUBSCRIPTION ... REFRESH PUBLICATION without it first.'
+WHERE EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = %(table)s)
+UNION ALL
+SELECT 'Its replica identity is not the default.', pg_catalog.format('ALTER TABLE %%s REPLICA IDENTITY DEFAULT.', c.oid::regclass)
+FROM pg_catalog.pg_class c
+WHERE c.oid = %(table)s AND c.relreplident <> 'd'
+UNION ALL
+SELECT pg_catalog.format('The sequence %%s is owned by it and would be dropped with the old table.', d.objid::regclass),
+    pg_catalog.format('ALTER SEQUENCE %%s OWNED BY NONE.', d.objid::regclass)
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refobjid = %(table)s AND d.deptype = 'a'
+UNION ALL
+SELECT pg_catalog.format('%%s inherits from it, or it from %%s, and not as a month.', i.inhrelid::regclass, i.inhparent::regclass),
+    pg_catalog.format('ALTER TABLE %%s NO INHERIT %%s.', i.inhrelid::regclass, i.inhparent::regclass)
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+WHERE (i.inhparent = %(table)s OR i.inhrelid = %(table)s) AND NOT c.relispartition
+UNION ALL
+SELECT pg_catalog.format('%%s is a partition that is not a plain table.', c.oid::regclass), pg_catalog.format('Detach it: ALTER TABLE %%s DETACH PARTITION %%s.', i.inhparent::regclass, c.oid::regclass)
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = %(table)s AND c.relispartition AND c.relkind <> 'r'
+UNION ALL
+SELECT pg_catalog.format('The index %%s is INVALID.', x.indexrelid::regclass), pg_catalog.format('DROP INDEX CONCURRENTLY %%s.', x.indexrelid::regclass)
+FROM pg_catalog.pg_index x
+WHERE x.indrelid = %(table)s AND NOT x.indisvalid
+UNION ALL
+SELECT pg_catalog.format('The prepared transaction %%L of %%s could hold its locks for ever.', p.gid, p.owner), pg_catalog.format('ROLLBACK PREPARED %%L, or COMMIT PREPARED.', p.gid)
+FROM pg_catalog.pg_prepared_xacts p
+WHERE p.database = pg_catalog.current_database()
+UNION ALL
+SELECT 'This role does not own it.', pg_catalog.format('Run this as %%I, or GRANT %%I TO %%I.', r.rolname, r.rolname, current_user)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+
+-- name: taken
+-- Which of these names something in the schema has already.
+SELECT c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
+ORDER BY 1
+
+-- name: lock_table
+-- The locks that the server's shared table has room for.
+SELECT current_setting('max_locks_per_transaction')::bigint
+    * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
