@@ -1,4 +1,4 @@
-"""Phase 3 begins: it hangs off phase 1, beside phase 2, so that `migrate pam 0010_phase3_begin` takes back phase 3 alone.
+"""Phase 3 begins: it hangs off phase 1, beside phase 2, so that going back to it takes back phase 3 alone.
 
 Its numbers end before `0090_phase2_end`.
 """

@@ -28,7 +28,7 @@ def within(move: Move, month: Month) -> sql.Composed:
     )
 
 
-def _text(time: datetime) -> sql.Literal:
+def _text(time: datetime) -> sql.Composable:
     return sql.Literal(time.isoformat(sep=" "))
 
 

@@ -1,5 +1,7 @@
 """Finish and abandon: what existed only while a table moved goes away."""
 
+from functools import partial
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
@@ -36,11 +38,7 @@ def drop_table(connection: BaseDatabaseWrapper, table: Relation) -> None:
 def _drop_foreign_keys(connection: BaseDatabaseWrapper, table: Relation) -> None:
     for key in read_dress(connection, table).foreign_keys:
         statement = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(key.name))
-
-        def drop(statement: sql.Composed = statement) -> None:
-            execute(connection, [statement])
-
-        with_locks(connection, [(key.references, "ACCESS EXCLUSIVE")], drop)
+        with_locks(connection, [(key.references, "ACCESS EXCLUSIVE")], partial(execute, connection, [statement]))
 
 
 def abandon(connection: BaseDatabaseWrapper, move: Move) -> None:

@@ -1,6 +1,7 @@
 """What a filled table still needs: indexes, foreign keys, a vacuum; and a month its place in the new table."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
@@ -110,10 +111,8 @@ def _truncate_guards(connection: BaseDatabaseWrapper, dress: Dress, month: Relat
 def _foreign_keys(connection: BaseDatabaseWrapper, dress: Dress, table: sql.Identifier, have: Dress) -> None:
     for key in dress.foreign_keys:
         if key.name not in {other.name for other in have.foreign_keys}:
-            add = foreign_key(key, table, validated=False)
-            _under_locks(
-                connection, [(key.references, "SHARE ROW EXCLUSIVE")], lambda add=add: execute(connection, [add])
-            )
+            add = partial(execute, connection, [foreign_key(key, table, validated=False)])
+            _under_locks(connection, [(key.references, "SHARE ROW EXCLUSIVE")], add)
         execute(connection, [validate(key, table)])
 
 

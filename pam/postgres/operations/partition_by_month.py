@@ -84,10 +84,10 @@ class PartitionByMonth(NotInTransactionMixin, Operation):
         column = model._meta.get_field
         return Layout(
             table=schema_editor.quote_name(model._meta.db_table),
-            time=column(self.time).column,  # type: ignore[union-attr]
+            time=column(self.time).column,
             primary_key=(model._meta.pk.column,),
             uniques={
-                constraint.name: tuple(column(name).column for name in constraint.fields)  # type: ignore[union-attr]
+                constraint.name: tuple(column(name).column for name in constraint.fields)
                 for constraint in model._meta.constraints
                 if isinstance(constraint, UniqueConstraint) and constraint.condition is None
             },
