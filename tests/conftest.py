@@ -42,6 +42,22 @@ def migrated(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iter
         yield alias
 
 
+@pytest.fixture(scope="session")
+def phase2_template(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iterator[str]:
+    """The name of a database with phases 1 and 2 applied, and the apps of Django, to be copied."""
+    with django_db_blocker.unblock(), throwaway_database("phase2_template", migrated_template) as alias:
+        call_command("migrate", "pam", "0010_phase3_begin", database=alias, verbosity=0)
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def phase2(django_db_blocker: DjangoDbBlocker, phase2_template: str) -> Iterator[str]:
+    """The alias of a throw-away database with phases 1 and 2 applied: all its tables are plain."""
+    with django_db_blocker.unblock(), throwaway_database("phase2", phase2_template) as alias:
+        yield alias
+
+
 @pytest.fixture(params=[False, True], ids=["plain", "partitioned"])
 def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
     """The table of a toy made in `database`; returns the indexes that it is to have, all valid."""

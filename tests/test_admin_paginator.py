@@ -55,7 +55,10 @@ def test_more_rows_are_guessed_from_statistics(rows: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE audit_logs")
 
-    assert str(paginator().count) == f"more than 5,000, perhaps {rows:,}"
+    told, _, guess = str(paginator().count).partition(", perhaps ")
+    assert told == "more than 5,000"
+    # The planner expects a row in each month that is empty.
+    assert int(guess.replace(",", "")) == pytest.approx(rows, rel=0.01)
 
 
 def test_a_guess_below_what_was_counted_is_not_told(rows: int) -> None:

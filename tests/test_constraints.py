@@ -259,7 +259,8 @@ def test_a_second_row_of_a_unique_name_is_refused(model: type[models.Model], rul
         insert(model, **columns)
 
     assert isinstance(refused.value.__cause__, UniqueViolation)
-    assert refused.value.__cause__.diag.constraint_name == f"uq_{model._meta.db_table}_{rule}"
+    # Over partitions the server names the index of the month, which is called after the table's.
+    assert (refused.value.__cause__.diag.constraint_name or "").startswith(f"uq_{model._meta.db_table}_{rule}")
 
 
 def test_a_vault_path_may_have_several_versions() -> None:

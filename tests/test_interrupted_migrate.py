@@ -19,6 +19,7 @@ from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import until
 
 GIN = "ix_audit_logs_search_gin"
+PHASE2 = "0090_phase2_end"
 SMALL, WHOLE = 30_000, 1_000_000
 MOMENTS = [
     *(pytest.param(SMALL, moment) for moment in range(2)),
@@ -81,7 +82,7 @@ def test_killed_at_a_random_moment(cluster, phase1, moment):
     """Even moments: SIGKILL of migrate. Odd ones: the server is stopped with -m immediate. Then run again."""
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
     fraction = random.uniform(0, 0.8)  # noqa: S311
-    process = start(cluster, "migrate", "pam")
+    process = start(cluster, "migrate", "pam", PHASE2)
     wait_for(cluster, process, fraction)
     if moment % 2:
         connections[ALIAS].close()
@@ -95,7 +96,7 @@ def test_killed_at_a_random_moment(cluster, phase1, moment):
     else:
         process.kill()
         process.communicate()
-    run(cluster, "migrate", "pam")
+    run(cluster, "migrate", "pam", PHASE2)
     assert_phase_2_is_there_once()
     assert audit_checksum(ALIAS) == phase1
 
@@ -104,7 +105,7 @@ def test_killed_at_a_random_moment(cluster, phase1, moment):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_plain_kill(cluster, phase1, number):
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
-    process = start(cluster, "migrate", "pam")
+    process = start(cluster, "migrate", "pam", PHASE2)
     wait_for(cluster, process, 0.1)
     process.send_signal(number)
     output, _ = process.communicate()
@@ -113,7 +114,7 @@ def test_ctrl_c_and_a_plain_kill(cluster, phase1, number):
     assert "python manage.py migrate" in output
     assert "Traceback" not in output
     assert GIN not in index_validity(ALIAS, "ix_%")
-    run(cluster, "migrate", "pam")
+    run(cluster, "migrate", "pam", PHASE2)
     assert_phase_2_is_there_once()
 
 
@@ -123,9 +124,9 @@ def test_two_runs_at_once(cluster, phase1):
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")
     with session(ALIAS) as other, other.cursor() as older:
         older.execute("BEGIN; LOCK TABLE audit_logs IN ROW EXCLUSIVE MODE")
-        first = start(cluster, "migrate", "pam")
+        first = start(cluster, "migrate", "pam", PHASE2)
         until(is_waiting, "the first run waits for the older writer")
-        second = start(cluster, "migrate", "pam")
+        second = start(cluster, "migrate", "pam", PHASE2)
         assert second.stdout is not None
         told = next((line for line in second.stdout if "Another run is changing this database" in line), "")
         older.execute("COMMIT")

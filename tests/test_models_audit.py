@@ -13,16 +13,16 @@ def test_an_event_cannot_be_changed() -> None:
     event = make(AuditLog)
     event.result = "denied"
 
-    with pytest.raises(ProgrammingError, match="audit_logs is append-only: UPDATE"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"audit_logs\w* is append-only: UPDATE"), transaction.atomic():
         event.save()
-    with pytest.raises(ProgrammingError, match="audit_logs is append-only: UPDATE"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"audit_logs\w* is append-only: UPDATE"), transaction.atomic():
         AuditLog.objects.update(result="denied")
-    with pytest.raises(ProgrammingError, match="audit_logs is append-only: DELETE"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"audit_logs\w* is append-only: DELETE"), transaction.atomic():
         event.delete()
-    with pytest.raises(ProgrammingError, match="audit_logs is append-only: DELETE"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"audit_logs\w* is append-only: DELETE"), transaction.atomic():
         AuditLog.objects.all().delete()
     with (
-        pytest.raises(ProgrammingError, match="audit_logs is append-only: TRUNCATE"),
+        pytest.raises(ProgrammingError, match=r"audit_logs\w* is append-only: TRUNCATE"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):

@@ -42,28 +42,28 @@ def test_there_are_17():
     assert [operation.index.name for operation in PHASE2.operations] == list(INDEXES)
 
 
-def test_plain_tables(migrated):
-    ours = {name: text for name, text in definitions(migrated, "public").items() if name in INDEXES}
-    assert ours == twin(migrated, plainly)
-    assert_all_valid(migrated, "public")
+def test_plain_tables(phase2):
+    ours = {name: text for name, text in definitions(phase2, "public").items() if name in INDEXES}
+    assert ours == twin(phase2, plainly)
+    assert_all_valid(phase2, "public")
 
 
-def test_the_documents_spelling_is_accepted_by_the_server_as_the_same(migrated):
+def test_the_documents_spelling_is_accepted_by_the_server_as_the_same(phase2):
     """`is_active = true` is stored as it is written; but for that, the two are the same to the letter."""
 
     def without_brackets(text: str) -> str:
         return re.sub("[()]", "", text)
 
-    ours = {name: without_brackets(text) for name, text in definitions(migrated, "public").items() if name in INDEXES}
-    by_document = twin(migrated, str)
-    assert by_document != twin(migrated, plainly)
+    ours = {name: without_brackets(text) for name, text in definitions(phase2, "public").items() if name in INDEXES}
+    by_document = twin(phase2, str)
+    assert by_document != twin(phase2, plainly)
     assert ours == {name: plainly(without_brackets(text)) for name, text in by_document.items()}
 
 
-def test_partitioned_tables(migrated):
+def test_partitioned_tables(phase2):
     """The same migration's operations on throw-away tables of the same columns, by month."""
-    by_hand = twin(migrated, plainly)
-    connection = connections[migrated]
+    by_hand = twin(phase2, plainly)
+    connection = connections[phase2]
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA months")
         for table in TABLES:
@@ -75,8 +75,8 @@ def test_partitioned_tables(migrated):
                     f" FOR VALUES FROM ('{month.replace('_', '-')}-01 00:00+00') TO ('{end} 00:00+00')"
                 )
         cursor.execute("SET search_path = months, public")
-    apply(migrated)
-    ours = definitions(migrated, "months")
+    apply(phase2)
+    ours = definitions(phase2, "months")
     assert {name: text.replace("ONLY ", "") for name, text in ours.items() if name in INDEXES} == by_hand
     for name, text in by_hand.items():
         table = INDEXES[name].split()[0]
@@ -84,7 +84,7 @@ def test_partitioned_tables(migrated):
             expected = text.replace(f"INDEX {name} ON {table}", f"INDEX {name}_{month} ON {table}_{month}")
             assert ours[f"{name}_{month}"] == expected
     assert len(ours) == 3 * 17
-    assert_all_valid(migrated, "months")
+    assert_all_valid(phase2, "months")
 
 
 def apply(alias: str) -> None:

@@ -41,40 +41,40 @@ def forget(alias: str, migration: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["0002_phase2_begin", "zero"])
-def test_an_interrupted_phase_2_goes_back_whole(migrated, target, caplog):
+def test_an_interrupted_phase_2_goes_back_whole(phase2, target, caplog):
     """Killed with sixteen indexes built and the last one INVALID."""
-    migrate(migrated, "pam", "0004")
-    forget(migrated, "0004_phase2_advanced_indexes")
-    invalidate(migrated, "ix_audit_logs_search_gin")
-    migrate(migrated, "pam", target)
-    assert not set(index_validity(migrated, "ix_%")) & set(INDEXES)
-    with connections[migrated].cursor() as cursor:
+    migrate(phase2, "pam", "0004")
+    forget(phase2, "0004_phase2_advanced_indexes")
+    invalidate(phase2, "ix_audit_logs_search_gin")
+    migrate(phase2, "pam", target)
+    assert not set(index_validity(phase2, "ix_%")) & set(INDEXES)
+    with connections[phase2].cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'")
         assert cursor.fetchone() == (0,)
-    migrate(migrated)
-    assert all(index_validity(migrated, "ix_%")[name] for name in INDEXES)
+    migrate(phase2, "pam")
+    assert all(index_validity(phase2, "ix_%")[name] for name in INDEXES)
 
 
-def test_going_on_after_an_interruption_says_the_truth_of_the_extension(migrated, caplog):
+def test_going_on_after_an_interruption_says_the_truth_of_the_extension(phase2, caplog):
     caplog.set_level(logging.INFO, "pam.migrations")
-    migrate(migrated, "pam", "0003")
-    forget(migrated, "0003_phase2_trigram_extension")
-    migrate(migrated)
+    migrate(phase2, "pam", "0003")
+    forget(phase2, "0003_phase2_trigram_extension")
+    migrate(phase2)
     assert "was there before" not in caplog.text
 
 
-def test_zero_waits_in_no_queue(migrated, monkeypatch):
+def test_zero_waits_in_no_queue(phase2, monkeypatch):
     """A report runs; readers who come later are served while `zero` tries, and it ends by naming the report."""
     impatient = Patience(lock_timeout_ms=50, attempts=5, first_pause=0.05, longest_pause=0.05)
     monkeypatch.setattr(locks, "BRIEF", impatient)
     monkeypatch.setattr(locks, "CALM", impatient)
-    migrate(migrated, "pam", "0001")
-    before = tables(migrated)
+    migrate(phase2, "pam", "0001")
+    before = tables(phase2)
     served = 0
-    with session(migrated) as report, report.cursor() as cursor, session(migrated) as later, later.cursor() as reader:
+    with session(phase2) as report, report.cursor() as cursor, session(phase2) as later, later.cursor() as reader:
         cursor.execute("BEGIN; SELECT count(*) FROM audit_logs")
         reader.execute("SET statement_timeout = '2s'")
-        with actor(lambda: migrate(migrated, "pam", "zero")) as zero:
+        with actor(lambda: migrate(phase2, "pam", "zero")) as zero:
             while not zero.done():
                 reader.execute("SELECT count(*) FROM audit_logs")
                 served += 1
@@ -84,45 +84,45 @@ def test_zero_waits_in_no_queue(migrated, monkeypatch):
     assert isinstance(error, LockUnavailable)
     assert reporter in [holder.pid for holder in error.holders]
     assert "SELECT count(*) FROM audit_logs" in str(error)
-    assert tables(migrated) == before, "phase 1 is whole"
-    migrate(migrated, "pam", "zero")
-    assert "audit_logs" not in tables(migrated)
+    assert tables(phase2) == before, "phase 1 is whole"
+    migrate(phase2, "pam", "zero")
+    assert "audit_logs" not in tables(phase2)
 
 
-def test_what_others_have_built_is_named_and_stays(migrated):
+def test_what_others_have_built_is_named_and_stays(phase2):
     execute(
-        migrated,
+        phase2,
         "CREATE VIEW their_view AS SELECT upn FROM privileged_users",
         "CREATE TABLE their_table (id uuid REFERENCES privileged_users (id))",
     )
-    before = tables(migrated)
+    before = tables(phase2)
     with pytest.raises(DependentObjects, match="view their_view depends on table privileged_users"):
-        migrate(migrated, "pam", "zero")
-    assert tables(migrated) == before
-    execute(migrated, "DROP VIEW their_view", "DROP TABLE their_table")
-    migrate(migrated, "pam", "zero")
-    assert "privileged_users" not in tables(migrated)
+        migrate(phase2, "pam", "zero")
+    assert tables(phase2) == before
+    execute(phase2, "DROP VIEW their_view", "DROP TABLE their_table")
+    migrate(phase2, "pam", "zero")
+    assert "privileged_users" not in tables(phase2)
 
 
-def test_sqlmigrate_backwards_takes_the_locks_first(migrated):
+def test_sqlmigrate_backwards_takes_the_locks_first(phase2):
     out = io.StringIO()
-    call_command("sqlmigrate", "pam", "0001", backwards=True, database=migrated, stdout=out)
+    call_command("sqlmigrate", "pam", "0001", backwards=True, database=phase2, stdout=out)
     printed = out.getvalue()
     assert printed.index("LOCK TABLE") < printed.index("DROP")
     assert "CASCADE" not in printed
 
 
-def test_a_reader_is_seen_waiting_for_nobody(migrated):
+def test_a_reader_is_seen_waiting_for_nobody(phase2):
     """The control of the test above: a plain DROP TABLE does make a later reader wait."""
-    with session(migrated) as report, report.cursor() as cursor, session(migrated) as dropper:
+    with session(phase2) as report, report.cursor() as cursor, session(phase2) as dropper:
         cursor.execute("BEGIN; SELECT count(*) FROM django_session")
 
         def drop() -> None:
             with dropper.cursor() as dropping:
                 dropping.execute("DROP TABLE django_session")
 
-        with actor(drop), connections[migrated].cursor() as reader:
-            until(lambda: _is_waiting(migrated, dropper.info.backend_pid), "the drop waits")
+        with actor(drop), connections[phase2].cursor() as reader:
+            until(lambda: _is_waiting(phase2, dropper.info.backend_pid), "the drop waits")
             reader.execute("SET statement_timeout = '300ms'")
             with pytest.raises(Exception, match="statement timeout"):
                 reader.execute("SELECT count(*) FROM django_session")

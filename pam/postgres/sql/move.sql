@@ -9,7 +9,7 @@ WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 
 -- name: indexes
--- The indexes: name, constraint type (p, u or nothing), key columns, NULLS NOT DISTINCT, comment, and the definition in
+-- The indexes that are not INVALID, which an interrupted build left and its migration builds anew: name, constraint type (p, u or nothing), key columns, NULLS NOT DISTINCT, comment, and the definition in
 -- two parts: the text before the method (exactly what the server writes there) and the rest.
 SELECT c.relname, coalesce(k.contype::text, ''), x.indisunique, x.indnullsnotdistinct,
     ARRAY(
@@ -27,7 +27,7 @@ JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = c.oid AND k.conrelid = t.oid AND k.contype IN ('p', 'u')
-WHERE x.indrelid = %(table)s
+WHERE x.indrelid = %(table)s AND x.indisvalid
 ORDER BY x.indisprimary DESC, c.relname
 
 -- name: foreign_keys

@@ -85,10 +85,6 @@ SELECT pg_catalog.format('%%s is a partition that is not a plain table.', c.oid:
 FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %(table)s AND c.relispartition AND c.relkind <> 'r'
 UNION ALL
-SELECT pg_catalog.format('The index %%s is INVALID.', x.indexrelid::regclass), pg_catalog.format('DROP INDEX CONCURRENTLY %%s.', x.indexrelid::regclass)
-FROM pg_catalog.pg_index x
-WHERE x.indrelid = %(table)s AND NOT x.indisvalid
-UNION ALL
 SELECT pg_catalog.format('The prepared transaction %%L of %%s could hold its locks for ever.', p.gid, p.owner), pg_catalog.format('ROLLBACK PREPARED %%L, or COMMIT PREPARED.', p.gid)
 FROM pg_catalog.pg_prepared_xacts p
 WHERE p.database = pg_catalog.current_database()
