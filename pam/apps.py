@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 
+from pam.postgres.key_lookups import register_key_lookups
 from pam.postgres.lookups import register_lookups
 
 
@@ -10,3 +11,4 @@ class PamConfig(AppConfig):
 
     def ready(self) -> None:
         register_lookups()
+        register_key_lookups()

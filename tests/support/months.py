@@ -31,8 +31,8 @@ def partitions(alias: str, table: str) -> dict[str, str]:
     """The partitions of a table with their bounds; empty for a plain one."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = %s::regclass ORDER BY 1",
+            "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)"
+            " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass ORDER BY 1",
             [table],
         )
         return dict(cursor.fetchall())

@@ -25,7 +25,6 @@ class Command(migrate.Command):
     """
 
     _connection: BaseDatabaseWrapper
-    _went_back = False
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["plan"] or options["check_unapplied"]:
@@ -43,15 +42,14 @@ class Command(migrate.Command):
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         """As Django's, but a migration that reports its steps begins them on a line of their own.
 
-        Before the first migration of pam is taken back, so is what was begun above it and never recorded.
+        Before a migration of pam is taken back, so is what was begun above it and never recorded.
         """
         super().migration_progress_callback(action, migration, fake)
         if migration is None or migration.app_label != "pam":
             return
         if self.verbosity and action.endswith("apply_start") and not migration.atomic:
             self.stdout.write("")
-        if action == "unapply_start" and not fake and not self._went_back:
-            self._went_back = True
+        if action == "unapply_start" and not fake:
             take_back(self._connection, migration)
 
 

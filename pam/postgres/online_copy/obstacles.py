@@ -86,8 +86,8 @@ def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
             found.append(
                 Obstacle(
                     f"{count:,} rows have no month: their {move.layout.time} is NULL or infinity.",
-                    f"Find them: SELECT * FROM {move.layout.table} WHERE {move.layout.time} IS NULL OR NOT"
-                    f" isfinite({move.layout.time}); and give them a time, or delete them.",
+                    f"Give them a time, or delete them: WHERE {move.layout.time} IS NULL OR NOT"
+                    f" isfinite({move.layout.time}).",
                 )
             )
         for columns in (move.layout.primary_key, *move.layout.uniques.values()):

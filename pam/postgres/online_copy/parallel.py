@@ -25,7 +25,7 @@ def in_parallel(
 ) -> None:
     """Do `work` for each job, at most `workers` at once; `told` hears on the main thread what each returned.
 
-    The first failure ends the others after the job they are at, and is raised; so does an interrupt (KeyboardInterrupt).
+    The first failure ends the others after the job they are at, and is raised; so does a KeyboardInterrupt.
     """
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:

@@ -40,8 +40,8 @@ def _estimate(connection: BaseDatabaseWrapper, move: Move) -> int:
     """The rows of the live table as its statistics say."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT greatest(sum(c.reltuples), 0)::bigint FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND (c.oid = %s"
-            " OR c.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = %s))",
+            "SELECT greatest(sum(c.reltuples), 0)::bigint FROM pg_catalog.pg_class c WHERE c.relkind = 'r'"
+            " AND (c.oid = %s OR c.oid IN (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = %s))",
             [move.source.oid, move.source.oid],
         )
         (rows,) = cursor.fetchone()

@@ -19,8 +19,8 @@ TAKE = sql.SQL("DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n L
 # Only what differs: a row that is equal already must not be touched, since the table may refuse changes. Keys stand as
 # constants, so that the planner looks at the months they are in and no others.
 DELETE = sql.SQL(
-    "DELETE FROM {target} t WHERE t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}) AND NOT EXISTS (SELECT FROM {source}"
-    " s WHERE s.{key} = t.{key} AND s.{time} = t.{time} AND s.{key} = ANY ({ids}) AND s.{time} = ANY ({times})"
+    "DELETE FROM {target} t WHERE t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}) AND NOT EXISTS ("
+    "SELECT FROM {source} s WHERE s.{key} = t.{key} AND s.{time} = t.{time} AND s.{key} = ANY ({ids}) AND s.{time} = ANY ({times})"
     " AND ROW(s.*)::text = ROW(t.*)::text)"
 )
 INSERT = sql.SQL(

@@ -34,9 +34,7 @@ def statements(
     if source is None:
         yield (
             "SELECT 1",
-            [
-                f"{layout.table} is not there yet. What is done depends on what the table wears, so ask again when it is."
-            ],
+            [f"{layout.table} is not there yet. The statements depend on what it wears: ask again when it is."],
         )
         return
     move = Move(source, layout, to_months)
