@@ -18,6 +18,7 @@ POSTGRES_EXTRA_DB_BACKEND_BASE = "menshun.backend"
 # How many months of partitions are made ahead of now, and how many workers copy rows when a table is converted.
 PAM_PARTITION_PREMAKE = 4
 PAM_COPY_WORKERS = 2
+PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 from pam.postgres.key_lookups import register_key_lookups
 from pam.postgres.lookups import register_lookups
@@ -12,3 +13,7 @@ class PamConfig(AppConfig):
     def ready(self) -> None:
         register_lookups()
         register_key_lookups()
+        # Models, which checks read, can be imported only now.
+        from pam.checks import check_months_ahead
+
+        register(check_months_ahead, Tags.database)

@@ -10,7 +10,18 @@ ROOT = Path(__file__).parent.parent
 PAM = ROOT / "pam"
 
 # From the ground up; a module may import from its own layer and from those before it.
-LAYERS = ["postgres", "errors", "querysets", "models", "role_file", "directory_roles", "admin", "management"]
+LAYERS = [
+    "postgres",
+    "errors",
+    "querysets",
+    "models",
+    "partitions",
+    "checks",
+    "role_file",
+    "directory_roles",
+    "admin",
+    "management",
+]
 
 
 def modules(folder: Path) -> list[Path]:

@@ -1,10 +1,5 @@
 """`migrate`, one run at a time on a database, that also takes back what an interrupted run left half done."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from django.core.management.commands import migrate
@@ -12,6 +7,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
+from pam.management.interrupts import sigterm_as_interrupt
 from pam.postgres.errors import NEXT, MenshunError
 from pam.postgres.half_applied import take_back
 from pam.postgres.locks import exclusive_run
@@ -32,7 +28,7 @@ class Command(migrate.Command):
             return
         self._connection = connections[options["database"]]
         try:
-            with _sigterm_as_interrupt(), exclusive_run(self._connection):
+            with sigterm_as_interrupt(), exclusive_run(self._connection):
                 super().handle(*args, **options)
         except KeyboardInterrupt as error:
             raise MenshunError(
@@ -51,19 +47,3 @@ class Command(migrate.Command):
             self.stdout.write("")
         if action == "unapply_start" and not fake:
             take_back(self._connection, migration)
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psqlextra.partitioning.constants import AUTO_PARTITIONED_COMMENT
 from psycopg2 import sql
 
 from pam.postgres import catalog
@@ -84,8 +85,14 @@ def new_partition(move: Move, dress: Dress, suffix: str, bound: sql.Composable) 
         + wardrobe.options(dress),
         *wardrobe.statistics(dress, table),
         *wardrobe.owned(dress, table),
+        *([] if suffix == DEFAULT_SUFFIX else [marked(table)]),
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} {}").format(move.stage, table, bound),
     ]
+
+
+def marked(table: sql.Identifier) -> sql.Composed:
+    """The mark by which django-postgres-extra knows the months that it may look after."""
+    return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(AUTO_PARTITIONED_COMMENT))
 
 
 def build(connection: BaseDatabaseWrapper, move: Move, dress: Dress, now: datetime, premake: int) -> None:

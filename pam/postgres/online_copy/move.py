@@ -1,9 +1,11 @@
 """What is to be moved, and the names of everything that exists only while it moves."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
+from django.db import models
 from psycopg2 import sql
 
 from pam.postgres.catalog import Relation
@@ -32,6 +34,24 @@ class Layout:
     time: str
     primary_key: tuple[str, ...]
     uniques: Mapping[str, tuple[str, ...]]
+
+
+def layout_of(model: type[models.Model], time: str, quote: Callable[[str], str]) -> Layout:
+    """The layout that follows from a model, and from the name of its time field."""
+
+    def column(name: str) -> str:
+        return str(cast("models.Field[Any, Any]", model._meta.get_field(name)).column)
+
+    return Layout(
+        table=quote(model._meta.db_table),
+        time=column(time),
+        primary_key=(str(model._meta.pk.column),),
+        uniques={
+            constraint.name: tuple(map(column, constraint.fields))
+            for constraint in model._meta.constraints
+            if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None
+        },
+    )
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from django.contrib.postgres.operations import NotInTransactionMixin
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.state import ModelState, ProjectState
-from django.db.models import UniqueConstraint
 from django.utils import timezone
 
 from pam.postgres.monthly_model import MonthlyModel, MonthlyModelState
 from pam.postgres.online_copy import engine, script
-from pam.postgres.online_copy.move import Layout
+from pam.postgres.online_copy.move import Layout, layout_of
 from pam.postgres.operations import reviewed_sql
 
 
@@ -81,17 +80,7 @@ class PartitionByMonth(NotInTransactionMixin, Operation):
         model = state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return None
-        column = model._meta.get_field
-        return Layout(
-            table=schema_editor.quote_name(model._meta.db_table),
-            time=column(self.time).column,
-            primary_key=(model._meta.pk.column,),
-            uniques={
-                constraint.name: tuple(column(name).column for name in constraint.fields)
-                for constraint in model._meta.constraints
-                if isinstance(constraint, UniqueConstraint) and constraint.condition is None
-            },
-        )
+        return layout_of(model, self.time, schema_editor.quote_name)
 
     def _convert(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState, *, to_months: bool

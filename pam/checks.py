@@ -1,0 +1,42 @@
+"""System checks of what a database needs before its time comes: `manage.py check --database default`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.checks import CheckMessage, Warning  # noqa: A004 (Django's name)
+from django.utils import timezone
+
+from pam.partitions.status import months_ahead
+from pam.partitions.tables import partitioned
+from pam.postgres.monthly import months_in_default
+
+FEWEST_MONTHS = 2
+
+
+def check_months_ahead(
+    databases: Sequence[str] | None = None, now: datetime | None = None, **_: Any
+) -> list[CheckMessage]:
+    """pam.W001: fewer than two months ahead. pam.W002: rows in a default partition. Reads default partitions."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        for table in partitioned(alias):
+            ahead = months_ahead(table, now or timezone.now())
+            if ahead < FEWEST_MONTHS:
+                found.append(
+                    Warning(
+                        f"{table.layout.table} in {alias} has months for only {ahead} months ahead.",
+                        hint=f"Make more, best every day: python manage.py pgpartition --yes --using {alias}",
+                        id="pam.W001",
+                    )
+                )
+            rows = sum(months_in_default(table.connection, table.move).values())
+            if rows:
+                found.append(
+                    Warning(
+                        f"{table.layout.table} in {alias} has {rows:,} rows in its default partition.",
+                        hint=f"Move them to their months: python manage.py pam_partitions drain --database {alias}",
+                        id="pam.W002",
+                    )
+                )
+    return found

@@ -1,0 +1,77 @@
+"""`pam_partitions`: prepare a conversion ahead of time, see where it is, take it away; see months, drain the default."""
+
+import dataclasses
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand
+from django.db import DEFAULT_DB_ALIAS
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from pam.management.interrupts import sigterm_as_interrupt
+from pam.partitions.status import TableStatus, status
+from pam.partitions.tables import Table, partitioned, tables
+from pam.postgres import monthly
+from pam.postgres.locks import exclusive_run
+from pam.postgres.online_copy import engine
+
+
+class Command(BaseCommand):
+    help = "Monthly partitions: prepare their conversion ahead of time, watch it, take it away; drain the default one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("action", choices=["prepare", "status", "abandon", "drain"])
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
+        parser.add_argument("--json", action="store_true", help="status for a program")
+        parser.add_argument("--back", action="store_true", help="prepare the way back to plain tables")
+        parser.add_argument("--dry-run", action="store_true", help="drain: only say what would move")
+
+    def handle(self, *, action: str, database: str, **options: Any) -> None:
+        with sigterm_as_interrupt():
+            getattr(self, f"_{action}")(database, options)
+
+    def _prepare(self, alias: str, options: dict[str, Any]) -> None:
+        for table in tables(alias):
+            engine.prepare(table.connection, table.layout, to_months=not options["back"], now=timezone.now())
+            self.stdout.write(f"{table.layout.table}: prepared; changes are captured until: python manage.py migrate")
+
+    def _abandon(self, alias: str, options: dict[str, Any]) -> None:
+        for table in tables(alias):
+            engine.abandon(table.connection, table.layout)
+            self.stdout.write(f"{table.layout.table}: nothing of a conversion is left")
+
+    def _status(self, alias: str, options: dict[str, Any]) -> None:
+        found = [status(table) for table in tables(alias)]
+        if options["json"]:
+            self.stdout.write(json.dumps([dataclasses.asdict(table) for table in found], indent=2))
+            return
+        for table in found:
+            self._show(table)
+
+    def _show(self, table: TableStatus) -> None:
+        self.stdout.write(f"{table.table}: {table.state}")
+        if table.state == "converting":
+            self.stdout.write(
+                f"  {table.chunks_done} of {table.chunks} chunks, {table.rows_copied:,} rows copied; "
+                f"{table.keys_waiting:,} captured keys wait; "
+                + (f"verified at {table.verified_at}" if table.verified_at else "not verified yet")
+            )
+        for month in table.months:
+            self.stdout.write(
+                f"  {month.name}  {month.state}  about {month.rows:,} rows, {filesizeformat(month.bytes)}  {month.bound}"
+            )
+
+    def _drain(self, alias: str, options: dict[str, Any]) -> None:
+        for table in partitioned(alias):
+            if options["dry_run"]:
+                rows = sum(monthly.months_in_default(table.connection, table.move).values())
+                self.stdout.write(f"{table.layout.table}: {rows:,} rows would move")
+                continue
+            with exclusive_run(table.connection):
+                self.stdout.write(f"{table.layout.table}: {self._drained(table):,} rows moved to their months")
+
+    @staticmethod
+    def _drained(table: Table) -> int:
+        return monthly.drain(table.connection, table.move)

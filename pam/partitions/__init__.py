@@ -1,0 +1,1 @@
+"""Which tables are monthly, and what keeps their months ahead of the clock."""
