@@ -109,7 +109,8 @@ def test_rows_that_no_month_was_made_for(migrated):
             strangers[year] = uuid4()
             cursor.execute(
                 "INSERT INTO audit_logs (id, event_type, action, result, timestamp, description)"
-                " VALUES (%s, 'compliance', 'x', 'success', make_timestamptz(%s, 12, 31, 23, 59, 59.999999, 'UTC'), 'y')",
+                " VALUES (%s, 'compliance', 'x', 'success', make_timestamptz(%s, 12, 31, 23, 59, 59.999999, 'UTC'),"
+                " 'y')",
                 [strangers[year], year],
             )
         call_command("migrate", "pam", database=migrated, verbosity=0)

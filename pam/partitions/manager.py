@@ -1,9 +1,10 @@
 """The manager that settings.PSQLEXTRA_PARTITIONING_MANAGER names: `manage.py pgpartition` works through it."""
 
 from logging import getLogger
-from typing import Any
+from typing import cast
 
 from django.db import connections
+from psqlextra.backend.schema import PostgresSchemaEditor
 from psqlextra.partitioning import PostgresPartitioningManager
 from psqlextra.partitioning.config import PostgresPartitioningConfig
 from psqlextra.partitioning.plan import PostgresModelPartitioningPlan
@@ -21,7 +22,8 @@ class MonthlyPlan(PostgresModelPartitioningPlan):
     """
 
     def apply(self, using: str | None) -> None:
-        with connections[using or "default"].schema_editor(atomic=False) as editor:
+        with connections[using or "default"].schema_editor(atomic=False) as opened:
+            editor = cast(PostgresSchemaEditor, opened)
             for partition in self.creations:
                 partition.create(self.config.model, editor)
             for partition in self.deletions:
@@ -32,12 +34,16 @@ class MonthlyManager(PostgresPartitioningManager):
     """The library's manager, which leaves alone what is not partitioned yet in this database."""
 
     def _plan_for_config(
-        self, config: PostgresPartitioningConfig, using: str | None = None, **options: Any
+        self,
+        config: PostgresPartitioningConfig,
+        skip_create: bool = False,
+        skip_delete: bool = False,
+        using: str | None = None,
     ) -> PostgresModelPartitioningPlan | None:
         if config.model not in [table.model for table in partitioned(using or "default")]:
             logger.info("%s is not partitioned here yet: python manage.py migrate", config.model._meta.db_table)
             return None
-        plan = super()._plan_for_config(config, using=using, **options)
+        plan = super()._plan_for_config(config, skip_create, skip_delete, using)
         return plan and MonthlyPlan(plan.config, plan.creations, plan.deletions)
 
 

@@ -1,10 +1,10 @@
-"""What django-postgres-extra's `pgpartition` is to make: months at midnight UTC, named by number, on the right database.
+"""What django-postgres-extra's `pgpartition` is to make: months from midnight UTC on, named by number.
 
 The library's own time strategy starts a month at the hour the command ran, names it by locale, writes its bound without
 an offset and opens its transaction on the default database.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,9 +59,10 @@ class MonthlyStrategy(PostgresPartitioningStrategy):
 
     now: Callable[[], datetime] = timezone.now
 
-    def to_create(self) -> Iterator[MonthPartition]:
+    def to_create(self) -> Generator[PostgresPartition, None, None]:
         first = Month.of(self.now())
-        return (MonthPartition(month) for month in months(first, first.plus(settings.PAM_PARTITION_PREMAKE)))
+        for month in months(first, first.plus(settings.PAM_PARTITION_PREMAKE)):
+            yield MonthPartition(month)
 
-    def to_delete(self) -> Iterator[MonthPartition]:
-        return iter(())
+    def to_delete(self) -> Generator[PostgresPartition, None, None]:
+        yield from ()

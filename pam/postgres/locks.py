@@ -9,12 +9,12 @@ cancel an autovacuum in its way, which it does after `deadlock_timeout`, one sec
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from logging import getLogger
 from typing import TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import Error, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
@@ -94,11 +94,26 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]
 @contextmanager
 def _settings(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
     before = _set(connection, settings)
+    with _followed_by(connection, lambda: _set(connection, before)):
+        yield
+
+
+@contextmanager
+def _followed_by(connection: BaseDatabaseWrapper, clean_up: Callable[[], object]) -> Iterator[None]:
+    """Clean the session up after the block, as long as it has a server.
+
+    When the block fails, its error is the one to tell: with it the server may be gone, which the driver learns only
+    from the next statement, and a session that is gone needs no cleaning.
+    """
     try:
         yield
-    finally:
+    except BaseException:
         if is_open(connection):
-            _set(connection, before)
+            with suppress(Error):
+                clean_up()
+        raise
+    if is_open(connection):
+        clean_up()
 
 
 def _set(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> dict[str, str]:
@@ -207,12 +222,13 @@ def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN
 @contextmanager
 def _run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> Iterator[None]:
     _take_run_lock(connection, patience_seconds)
-    try:
+
+    def give_back() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", RUN_LOCK)
+
+    with _followed_by(connection, give_back):
         yield
-    finally:
-        if is_open(connection):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", RUN_LOCK)
 
 
 def _take_run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> None:

@@ -158,8 +158,8 @@ def drain(connection: BaseDatabaseWrapper, move: Move) -> int:
         return 0
     if sum(found.values()) > MOST_DRAINED:
         raise TooManyRows(
-            f"{default} holds {sum(found.values()):,} rows; more than {MOST_DRAINED:,} cannot be moved while others wait "
-            "for them. Convert the table back and forth instead, which is done online: python manage.py migrate pam "
+            f"{default} holds {sum(found.values()):,} rows; more than {MOST_DRAINED:,} cannot be moved while others "
+            "wait. Convert the table back and forth instead, which is done online: python manage.py migrate pam "
             "0010_phase3_begin, then python manage.py migrate"
         )
     dress = read_dress(connection, move.source)
@@ -184,7 +184,7 @@ def drain(connection: BaseDatabaseWrapper, move: Move) -> int:
         sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
             move.source.identifier, old, columns=dress.column_list
         ),
-        sql.SQL("SET CONSTRAINTS ALL IMMEDIATE"),
+        sql.SQL("SET CONSTRAINTS ALL IMMEDIATE").format(),
         sql.SQL("DROP TABLE {}").format(old),
     ]
     wanted = [(key.references, "ACCESS EXCLUSIVE") for key in dress.foreign_keys]

@@ -1,4 +1,4 @@
-"""`pam_partitions`: prepare a conversion ahead of time, see where it is, take it away; see months, drain the default."""
+"""`pam_partitions`: prepare a conversion ahead of time, see where it is, take it away; list months, drain."""
 
 import dataclasses
 import json
@@ -60,7 +60,8 @@ class Command(BaseCommand):
             )
         for month in table.months:
             self.stdout.write(
-                f"  {month.name}  {month.state}  about {month.rows:,} rows, {filesizeformat(month.bytes)}  {month.bound}"
+                f"  {month.name}  {month.state}  about {month.rows:,} rows, "
+                f"{filesizeformat(month.bytes)}  {month.bound}"
             )
 
     def _drain(self, alias: str, options: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ TAKE = sql.SQL("DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n L
 # constants, so that the planner looks at the months they are in and no others.
 DELETE = sql.SQL(
     "DELETE FROM {target} t WHERE t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}) AND NOT EXISTS ("
-    "SELECT FROM {source} s WHERE s.{key} = t.{key} AND s.{time} = t.{time} AND s.{key} = ANY ({ids}) AND s.{time} = ANY ({times})"
+    "SELECT FROM {source} s WHERE s.{key} = t.{key} AND s.{time} = t.{time}"
+    " AND s.{key} = ANY ({ids}) AND s.{time} = ANY ({times})"
     " AND ROW(s.*)::text = ROW(t.*)::text)"
 )
 INSERT = sql.SQL(

@@ -1,0 +1,103 @@
+"""Phase 3 killed before each of its statements, forwards and backwards, by SIGKILL and by a crash; then run again."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from tests.support.bulk import add_audit_rows
+from tests.support.clients import Client, checksums
+from tests.support.cluster import Cluster
+from tests.support.manage import run
+from tests.support.months import add_sessions, left_over, partitions
+from tests.support.servers import ALIAS, DATABASE, server_under_alias
+
+ROOT = Path(__file__).parent.parent
+ROADS = {"there": ("migrate", "pam"), "back": ("migrate", "pam", "0010_phase3_begin")}
+END = "2027-01-01"
+
+
+@pytest.fixture(scope="module")
+def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
+    """A server that may crash, with rows of eight months in both tables, phases 1 and 2 applied."""
+    with django_db_blocker.unblock(), server_under_alias({"restart_after_crash": "off"}) as server:
+        run(server, "migrate", "-v0", "pam", "0090_phase2_end")
+        run(server, "migrate", "-v0", "pam", "0010_phase3_begin")
+        Client(ALIAS, "seed").step(0)
+        add_audit_rows(ALIAS, 3000)
+        add_sessions(ALIAS, 600)
+        yield server
+
+
+def dying(cluster: Cluster, how: str, when: int, road: str) -> "subprocess.CompletedProcess[str]":
+    environment = {
+        **os.environ,
+        "DATABASE_URL": cluster.url(DATABASE),
+        "SECRET_KEY": "test",
+        "ALLOWED_HOSTS": "localhost",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "tests.support.dying", how, str(when), *ROADS[road]],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def lengths(cluster: Cluster) -> dict[str, int]:
+    """How many statements each road has: they are read off a run, so that a new step is killed too."""
+    found: dict[str, int] = {}
+    for road in ROADS:
+        done = dying(cluster, "count", 0, road)
+        assert done.returncode == 0, done.stdout
+        found[road] = int(done.stdout.rpartition("statements: ")[2])
+    return found
+
+
+def moments(lengths: dict[str, int], road: str, wanted: int | None) -> list[int]:
+    """Every statement, or so many of them, spread evenly over the road."""
+    length = lengths[road]
+    return list(range(1, length + 1)) if wanted is None else [1 + length * n // wanted for n in range(wanted)]
+
+
+@pytest.mark.parametrize("wanted", [5, pytest.param(None, marks=pytest.mark.scale)])
+def test_killed_before_a_statement_and_run_again(cluster, lengths, wanted):
+    before = checksums(ALIAS, END)
+    ways = {road: iter(moments(lengths, road, wanted)) for road in ROADS}
+    number = 0
+    while True:
+        struck = 0
+        for road, partitioned in (("there", True), ("back", False)):
+            when = next(ways[road], None)
+            if when is not None:
+                struck += 1
+                number += 1
+                strike(cluster, "crash" if number % 3 == 0 else "kill", when, road)
+            run(cluster, *ROADS[road])
+            assert bool(partitions(ALIAS, "audit_logs")) == bool(partitions(ALIAS, "sessions")) == partitioned
+            assert left_over(ALIAS) == []
+            assert checksums(ALIAS, END) == before
+        if not struck:
+            break
+
+
+def strike(cluster: Cluster, how: str, when: int, road: str) -> None:
+    connections[ALIAS].close()
+    died = dying(cluster, how, when, road)
+    if how == "crash":
+        assert "Traceback" not in died.stdout, died.stdout
+        assert died.returncode == 1, died.stdout
+        assert "python manage.py migrate" in died.stdout
+        cluster._server.wait()
+        cluster.start()
+    else:
+        assert died.returncode == -9, died.stdout
