@@ -20,7 +20,7 @@ from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAg
 from pam.postgres.online_copy.move import Layout, Move
 from pam.postgres.online_copy.parallel import in_parallel
 from pam.postgres.online_copy.progress import progress_line
-from pam.postgres.online_copy.replay import replay_all
+from pam.postgres.online_copy.replay import replay_all, replay_unindexed
 from pam.postgres.online_copy.swap import require_unchanged, swap
 from pam.postgres.online_copy.verify import verify
 
@@ -165,14 +165,11 @@ def _complete(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None
         """The lines of the log tell enough."""
 
     if not move.to_months:
-        # A key that is unique over the plain table could meet two states of one row: first make them one.
         target = catalog.relation(connection, move.target.as_string(connection.connection))
-        have = {key.name for key in read_dress(connection, target).keys} if target else set()
-        if not have:
-            in_parallel(
-                connection.alias, 1, dress.keys[:1], lambda own, key: finishing.finish_plain(own, move, key), nothing
-            )
-        replay_all(connection, move, dress)
+        if target and not read_dress(connection, target).keys:
+            replay_unindexed(connection, move, dress)
+        else:
+            replay_all(connection, move, dress)
         in_parallel(
             connection.alias, workers, dress.keys, lambda own, key: finishing.finish_plain(own, move, key), nothing
         )

@@ -1,6 +1,5 @@
 """Catch up: make the copy's row what the live table's row is now, for each captured key. Idempotent."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -30,13 +29,17 @@ INSERT = sql.SQL(
     " AND t.{time} = s.{time} AND t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}))"
 )
 
-
-@dataclass(frozen=True)
-class Pending:
-    """Keys that wait to be replayed."""
-
-    ids: list[Any]
-    times: list[Any]
+# The same for all waiting keys at once, for a copy that has no index to find a row by: it reads the copy once.
+DELETE_UNINDEXED = sql.SQL(
+    "DELETE FROM {target} t USING (SELECT DISTINCT id, time FROM {keys}) k WHERE t.{key} = k.id AND t.{time} = k.time"
+    " AND NOT EXISTS (SELECT FROM {source} s WHERE s.{key} = t.{key} AND s.{time} = t.{time}"
+    " AND ROW(s.*)::text = ROW(t.*)::text)"
+)
+INSERT_UNINDEXED = sql.SQL(
+    "INSERT INTO {target} ({columns}) SELECT {columns} FROM {source} s WHERE (s.{key}, s.{time}) IN ("
+    "SELECT id, time FROM {keys}) AND (s.{key}, s.{time}) NOT IN ("
+    "SELECT t.{key}, t.{time} FROM {target} t WHERE (t.{key}, t.{time}) IN (SELECT id, time FROM {keys}))"
+)
 
 
 def replay_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress, few: int = 0) -> int:
@@ -62,6 +65,31 @@ def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> i
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL synchronous_commit = off")
         return replay(cursor, move, dress, move.source.identifier, BATCH)
+
+
+def replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    """Replay all waiting keys at once into a copy without indexes, which then equals the live table at that moment.
+
+    A unique index can be built only then: the copy may have met a row twice, before and after it moved to another time.
+    Locks: none but a reader's on the live table. Raises StartAgain after a TRUNCATE.
+    """
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute(sql.SQL("ANALYZE {}").format(move.keys))
+        cursor.execute(sql.SQL("SELECT count(*) FROM {} WHERE id IS NULL").format(move.keys))
+        if cursor.fetchone()[0]:
+            raise StartAgain("the live table was emptied by TRUNCATE")
+        names = {
+            "target": move.target,
+            "source": move.source.identifier,
+            "keys": move.keys,
+            "key": move.key,
+            "time": move.time,
+            "columns": dress.column_list,
+        }
+        cursor.execute(DELETE_UNINDEXED.format(**names))
+        cursor.execute(INSERT_UNINDEXED.format(**names))
+        cursor.execute(sql.SQL("DELETE FROM {}").format(move.keys))
 
 
 def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifier, limit: int) -> int:

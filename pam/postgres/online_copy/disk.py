@@ -1,0 +1,36 @@
+"""Sizes on the server's disk."""
+
+import os
+import shutil
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from pam.postgres.catalog import Relation
+
+
+def size(connection: BaseDatabaseWrapper, table: Relation) -> tuple[int, int]:
+    """Rows (as the statistics say) and bytes of a table with its indexes, TOAST and partitions."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint,"
+            " coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c"
+            " WHERE c.relkind = 'r' AND (c.oid = %s OR c.oid IN ("
+            "SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = %s))",
+            [table.oid, table.oid],
+        )
+        rows, total = cursor.fetchone()
+    return int(rows), int(total)
+
+
+def free(connection: BaseDatabaseWrapper) -> int | None:
+    """Free bytes where the server keeps its data, if that is on this machine, and seen by us; otherwise None."""
+    host = str(connection.settings_dict.get("HOST", ""))
+    if host and not host.startswith("/"):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE')")
+        if not cursor.fetchone()[0]:
+            return None
+        cursor.execute("SELECT current_setting('data_directory')")
+        (folder,) = cursor.fetchone()
+    return shutil.disk_usage(folder).free if os.access(folder, os.F_OK) else None

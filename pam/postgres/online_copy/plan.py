@@ -1,0 +1,126 @@
+"""What a conversion would do to a table as it is now: obstacles, sizes, time, locks, statements. Changes nothing."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres import catalog
+from pam.postgres.errors import TableMissing
+from pam.postgres.months import Month
+from pam.postgres.online_copy import disk, obstacles, script
+from pam.postgres.online_copy import dress as wardrobe
+from pam.postgres.online_copy.build import oldest
+from pam.postgres.online_copy.dress import Dress, read_dress
+from pam.postgres.online_copy.engine import is_done
+from pam.postgres.online_copy.move import Layout, Move
+
+SAMPLE_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement and the lock it takes."""
+
+    sql: str
+    lock: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known beforehand. Sizes are bytes, times seconds; None is what cannot be known from here."""
+
+    table: str
+    to_months: bool
+    is_done: bool
+    obstacles: tuple[str, ...] = ()
+    rows: int = 0
+    bytes: int = 0
+    months: int = 0
+    disk_needed: int = 0
+    disk_free: int | None = None
+    wal: int = 0
+    workers: int = 0
+    seconds: float | None = None
+    longest_lock_ms: float = 0
+    statements: tuple[Statement, ...] = ()
+
+
+def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> Plan:
+    """The plan for one table. Locks: ACCESS SHARE on it, while it is read some three times. Raises TableMissing.
+
+    The time is that of a sample of rows copied into a temporary table, which is rolled back; the longest lock is that
+    of renaming as many objects as the swap does, measured the same way.
+    """
+    source = catalog.relation(connection, layout.table)
+    if source is None:
+        raise TableMissing(layout.table)
+    move = Move(source, layout, to_months)
+    if is_done(connection, move):
+        return Plan(str(source), to_months, is_done=True)
+    found = tuple(str(obstacle) for obstacle in obstacles.find(connection, move, now))
+    dress = read_dress(connection, source)
+    rows, size = disk.size(connection, source)
+    first, last = oldest(connection, move, now), Month.of(now).plus(settings.PAM_PARTITION_PREMAKE)
+    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    return Plan(
+        table=str(source),
+        to_months=to_months,
+        is_done=False,
+        obstacles=found,
+        rows=rows,
+        bytes=size,
+        months=months if to_months else 0,
+        # One more copy of the table with its indexes, and the WAL of writing it, until the next checkpoints.
+        disk_needed=2 * size,
+        disk_free=disk.free(connection),
+        wal=size,
+        workers=settings.PAM_COPY_WORKERS,
+        seconds=_estimate(connection, move, dress, rows),
+        longest_lock_ms=_rename_ms(connection, dress),
+        statements=tuple(
+            Statement(text, " ".join(comments))
+            for text, comments in script.statements(connection, layout, to_months, now)
+        ),
+    )
+
+
+def _estimate(connection: BaseDatabaseWrapper, move: Move, dress: Dress, rows: int) -> float:
+    """Seconds to copy all rows and build their indexes, by a sample; vacuum, verification and clients come on top."""
+    sample = sql.Identifier("pg_temp", "menshun_sample")
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE menshun_sample (LIKE {} INCLUDING CONSTRAINTS) ON COMMIT DROP").format(
+                move.source.identifier
+            )
+        )
+        began = time.perf_counter()
+        cursor.execute(
+            sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {} LIMIT {}").format(
+                sample, move.source.identifier, sql.Literal(SAMPLE_ROWS), columns=dress.column_list
+            )
+        )
+        copied = max(int(cursor.rowcount), 1)
+        for number, key in enumerate(dress.keys):
+            cursor.execute(wardrobe.create_key(move, key, sample, f"menshun_sample_{number}"))
+        seconds = time.perf_counter() - began
+        transaction.set_rollback(True, using=connection.alias)
+    return seconds / copied * rows / settings.PAM_COPY_WORKERS
+
+
+def _rename_ms(connection: BaseDatabaseWrapper, dress: Dress) -> float:
+    """Milliseconds for as many renames as the swap makes, on temporary tables. It does not depend on rows or months."""
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        count = 2 + 2 * len(dress.keys)
+        for number in range(count):
+            cursor.execute(f"CREATE TEMPORARY TABLE menshun_rename_{number} () ON COMMIT DROP")
+        began = time.perf_counter()
+        for number in range(count):
+            cursor.execute(f"ALTER TABLE menshun_rename_{number} RENAME TO menshun_renamed_{number}")
+        taken = time.perf_counter() - began
+        transaction.set_rollback(True, using=connection.alias)
+    return taken * 1000

@@ -1,0 +1,124 @@
+"""`pam_plan` and the obstacles: all of them at once, each with its cure, and `migrate` refuses on the same list."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from pam.postgres.online_copy.errors import ObstaclesFound
+from tests.support.databases import session
+from tests.support.months import left_over, partitions
+
+OBSTACLES = {
+    "a view": ("CREATE VIEW their_view AS SELECT id FROM audit_logs", "The view their_view reads it"),
+    "a materialized view": ("CREATE MATERIALIZED VIEW mv AS SELECT id FROM audit_logs", "DROP MATERIALIZED VIEW mv"),
+    "an incoming foreign key": (
+        "CREATE TABLE theirs (event uuid REFERENCES audit_logs (id))",
+        "The foreign key theirs_event_fkey of theirs points at it",
+    ),
+    "a trigger": (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        " CREATE TRIGGER theirs AFTER INSERT ON audit_logs FOR EACH ROW EXECUTE FUNCTION f()",
+        "The trigger theirs would run again",
+    ),
+    "a policy": ("CREATE POLICY theirs ON audit_logs USING (true)", "The row security policy theirs"),
+    "row security": ("ALTER TABLE audit_logs ENABLE ROW LEVEL SECURITY", "Row security is on"),
+    "a publication": ("CREATE PUBLICATION theirs FOR TABLE audit_logs", "The publication theirs replicates it"),
+    "replica identity": ("ALTER TABLE audit_logs REPLICA IDENTITY FULL", "Its replica identity is not the default"),
+    "extended statistics": ("CREATE STATISTICS theirs ON action, result FROM audit_logs", "extended statistics theirs"),
+    "a nullable time": ('ALTER TABLE audit_logs ALTER "timestamp" DROP NOT NULL', 'The column "timestamp" may be NULL'),
+    "a unique index": ("CREATE UNIQUE INDEX theirs ON audit_logs (request_id)", "The unique index theirs lacks"),
+    "a name": ("CREATE TABLE audit_logs_2026_12 ()", 'The name "audit_logs_2026_12" is taken'),
+    "a rule": ("CREATE RULE theirs AS ON INSERT TO audit_logs DO ALSO SELECT 1", "The rule theirs hangs on it"),
+    "an unvalidated check": (
+        "ALTER TABLE audit_logs ADD CONSTRAINT theirs CHECK (action <> '') NOT VALID",
+        "The constraint theirs was never validated",
+    ),
+    "infinity": (
+        "INSERT INTO audit_logs (id, event_type, action, result, timestamp, description)"
+        " VALUES (gen_random_uuid(), 'compliance', 'x', 'success', 'infinity', 'y')",
+        "1 rows have no month",
+    ),
+    "a child": ("CREATE TABLE child () INHERITS (audit_logs)", "inherits from it"),
+}
+
+
+def planned(alias: str) -> str:
+    out = io.StringIO()
+    try:
+        call_command("pam_plan", database=alias, stdout=out)
+    except CommandError as error:
+        return out.getvalue() + str(error)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("what", OBSTACLES)
+def test_an_obstacle_is_named_and_stops_migrate(phase2, what):
+    statement, named = OBSTACLES[what]
+    assert "OBSTACLE" not in planned(phase2)
+    with connections[phase2].cursor() as cursor:
+        cursor.execute(statement)
+    told = planned(phase2)
+    assert named in told
+    assert "1 obstacles" in told
+    with pytest.raises(ObstaclesFound) as refused:
+        call_command("migrate", "pam", database=phase2, verbosity=0)
+    assert all(f"OBSTACLE: {obstacle}" in told for obstacle in refused.value.obstacles)
+    assert not any("audit_logs_20" in name for name in partitions(phase2, "audit_logs"))
+    assert left_over(phase2) == []
+
+
+def test_all_obstacles_at_once(phase2):
+    with connections[phase2].cursor() as cursor:
+        for what in ("a view", "a trigger", "a policy"):
+            cursor.execute(OBSTACLES[what][0])
+    told = planned(phase2)
+    assert all(OBSTACLES[what][1] in told for what in ("a view", "a trigger", "a policy"))
+    assert "3 obstacles" in told
+
+
+def test_tokens_that_are_there_twice_stop_the_way_back(migrated):
+    row = (
+        "INSERT INTO sessions"
+        " (id, created_at, session_token_hash, user_id, expires_at, authentication_method, source_ip)"
+        " SELECT gen_random_uuid(), now() - n * interval '1 hour', repeat('0', 64), u.id, now() + interval '8 hours',"
+        " 'mfa', '192.0.2.7' FROM generate_series(1, 2) n, u"
+    )
+    with connections[migrated].cursor() as cursor:
+        cursor.execute(
+            "WITH u AS (INSERT INTO privileged_users (id, upn, display_name, source_user_id, source_user_upn)"
+            " VALUES (gen_random_uuid(), 'a@b.example', 'a', 'a', 'a@b.example') RETURNING id) SELECT id FROM u"
+        )
+        cursor.execute(f"WITH u AS (SELECT id FROM privileged_users) {row}")
+    with pytest.raises(ObstaclesFound, match=r"session_token_hash.* are there more than once"):
+        call_command("migrate", "pam", "0010_phase3_begin", database=migrated, verbosity=0)
+    assert partitions(migrated, "sessions") != {}
+
+
+def test_json_and_nothing_to_do(phase2, migrated):
+    out = io.StringIO()
+    call_command("pam_plan", database=phase2, json=True, stdout=out)
+    plans = json.loads(out.getvalue())
+    assert [plan["table"] for plan in plans] == ["public.audit_logs", "public.sessions"]
+    assert all(plan["statements"] and plan["obstacles"] == [] for plan in plans)
+    assert all("Lock" in statement["lock"] or statement["lock"] for plan in plans for statement in plan["statements"])
+    assert "nothing to be done" in planned(migrated)
+
+
+def test_a_long_report_on_users_stops_the_conversion_and_nobody_else(phase2, monkeypatch):
+    """The report holds a lock on the referenced table; a sign-in goes on, and the error names the report."""
+    from pam.postgres import locks
+    from pam.postgres.errors import LockUnavailable
+    from pam.postgres.locks import Patience
+
+    monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
+    with session(phase2) as report, report.cursor() as reading:
+        reading.execute("BEGIN; LOCK TABLE privileged_users IN ROW EXCLUSIVE MODE")
+        with pytest.raises(LockUnavailable) as error:
+            call_command("migrate", "pam", database=phase2, verbosity=0)
+        assert str(report.info.backend_pid) in str(error.value)
+        assert "privileged_users" in str(error.value)
+    call_command("migrate", "pam", database=phase2, verbosity=0)
+    assert left_over(phase2) == []

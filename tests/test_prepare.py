@@ -1,0 +1,96 @@
+"""Ahead of time: everything but the swap, days before; what others do in between; and all of it taken away."""
+
+import io
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from tests.support.bulk import add_audit_rows, audit_checksum
+from tests.support.clients import Client, checksums, found
+from tests.support.months import add_sessions, left_over, partitions
+from tests.test_phases import objects
+
+END = "2027-01-01"
+MEANWHILE = {
+    "a column is added": "ALTER TABLE sessions ADD COLUMN theirs int",
+    "an index is dropped": "DROP INDEX ix_sessions_geographic",
+    "the capture is switched off for a while": (
+        "ALTER TABLE sessions DISABLE TRIGGER menshun_capture; UPDATE sessions SET request_count = 7;"
+        " ALTER TABLE sessions ENABLE ALWAYS TRIGGER menshun_capture"
+    ),
+    "the table is rewritten": "CLUSTER sessions USING sessions_pkey",
+    "it is emptied": "TRUNCATE sessions",
+    "rows go": "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions LIMIT 100)",
+    "a hot row": "DO 'BEGIN FOR n IN 1..1000 LOOP UPDATE sessions SET request_count = n WHERE id ="
+    " (SELECT id FROM sessions ORDER BY id LIMIT 1); END LOOP; END'",
+    "rows move to another month": (
+        "UPDATE sessions SET id = gen_random_uuid(), created_at = created_at - interval '70 days'"
+        " WHERE id IN (SELECT id FROM sessions LIMIT 50)"
+    ),
+    "a year that nobody made": (
+        "UPDATE sessions SET id = gen_random_uuid(), created_at = '1970-06-01 00:00+00' WHERE id IN"
+        " (SELECT id FROM sessions LIMIT 1)"
+    ),
+}
+
+
+@pytest.fixture
+def full(phase2: str) -> str:
+    Client(phase2, "seed").step(0)
+    add_audit_rows(phase2, 500)
+    add_sessions(phase2, 500)
+    return phase2
+
+
+def test_prepared_and_swapped_later(full):
+    before = audit_checksum(full)
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    assert partitions(full, "audit_logs") == {}
+    client = Client(full, "later")
+    client.step(0)
+    told = status(full)
+    assert [table["state"] for table in told] == ["converting", "converting"]
+    assert all(table["verified_at"] and table["keys_waiting"] > 0 for table in told)
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    assert [table["keys_waiting"] for table in status(full)] == [0, 0], "taken up again, it catches up"
+    call_command("migrate", "pam", database=full, verbosity=0)
+    assert audit_checksum(full)[0] == before[0] + 2
+    assert found(full, set(client.remembered)) == client.remembered
+    assert [table["state"] for table in status(full)] == ["partitioned", "partitioned"]
+    assert left_over(full) == []
+
+
+def status(alias: str):
+    out = io.StringIO()
+    call_command("pam_partitions", "status", database=alias, json=True, stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+def test_abandoned_nothing_is_left(full, back):
+    if back:
+        call_command("migrate", "pam", database=full, verbosity=0)
+    before, rows = objects(full), checksums(full, END)
+    call_command("pam_partitions", "prepare", database=full, back=back, stdout=io.StringIO())
+    assert left_over(full) != []
+    call_command("pam_partitions", "abandon", database=full, stdout=io.StringIO())
+    assert objects(full) == before
+    assert checksums(full, END) == rows
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_what_others_do_in_between(full, what):
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    with connections[full].cursor() as cursor:
+        cursor.execute(MEANWHILE[what])
+        cursor.execute("SELECT count(*), sum(hashtextextended(s::text, 0)::numeric) FROM sessions s")
+        rows = cursor.fetchone()
+        call_command("migrate", "pam", database=full, verbosity=0)
+        cursor.execute("SELECT count(*), sum(hashtextextended(s::text, 0)::numeric) FROM sessions s")
+        assert cursor.fetchone() == rows
+        cursor.execute("SELECT count(*), count(DISTINCT id) FROM sessions")
+        assert len(set(cursor.fetchone())) == 1
+    assert partitions(full, "sessions") != {}
+    assert left_over(full) == []
