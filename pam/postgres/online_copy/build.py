@@ -49,22 +49,11 @@ def target_table(move: Move, dress: Dress) -> list[sql.Composed]:
         like + sql.SQL(" PARTITION BY RANGE ({})").format(move.time),
         *(wardrobe.create_key(move, key, move.target, suffixed(key.name, TARGET)) for key in dress.keys),
         *(statement for trigger in dress.triggers for statement in wardrobe.create_trigger(trigger, move.target)),
-        *index_comments(move, dress),
+        *(line for key in dress.keys for line in wardrobe.index_comment(move, key, suffixed(key.name, TARGET))),
         *wardrobe.wear(move, dress, move.target),
-        sql.SQL("CREATE TABLE {} (LIKE {}) PARTITION BY RANGE ({})").format(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING GENERATED) PARTITION BY RANGE ({})").format(
             move.stage, move.source.identifier, move.time
         ),
-    ]
-
-
-def index_comments(move: Move, dress: Dress) -> list[sql.Composed]:
-    """The comments on the target's indexes, under their working names."""
-    return [
-        sql.SQL("COMMENT ON INDEX {} IS {}").format(
-            sql.Identifier(move.source.schema, suffixed(key.name, TARGET)), sql.Literal(key.comment)
-        )
-        for key in dress.keys
-        if key.comment is not None
     ]
 
 

@@ -161,6 +161,14 @@ def create_key(move: Move, key: Key, table: sql.Identifier, name: str) -> sql.Co
     return sql.SQL("CREATE {}INDEX {} ON {} {}").format(unique, sql.Identifier(name), table, sql.SQL(key.method))
 
 
+def index_comment(move: Move, key: Key, name: str) -> list[sql.Composed]:
+    """The comment of an index, for the one that takes its place under `name`. Lock: SHARE UPDATE EXCLUSIVE on that."""
+    if key.comment is None:
+        return []
+    index = sql.Identifier(move.source.schema, name)
+    return [sql.SQL("COMMENT ON INDEX {} IS {}").format(index, sql.Literal(key.comment))]
+
+
 def create_trigger(trigger: Trigger, table: sql.Identifier) -> list[sql.Composed]:
     """The statements that give `table` this trigger, enabled as it was. Lock: SHARE ROW EXCLUSIVE on it."""
     name = sql.Identifier(trigger.name)

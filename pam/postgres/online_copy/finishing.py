@@ -86,7 +86,9 @@ def finish_plain(connection: BaseDatabaseWrapper, move: Move, key: Key) -> int:
     """Give the plain target one index. Lock: SHARE (a constraint: ACCESS EXCLUSIVE) on the target, nobody's yet."""
     name = suffixed(key.name, TARGET)
     if catalog.index(connection, move.source.schema, name) is None:
-        execute(connection, [wardrobe.create_key(move, key, move.target, name)])
+        execute(
+            connection, [wardrobe.create_key(move, key, move.target, name), *wardrobe.index_comment(move, key, name)]
+        )
     return 1
 
 
