@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from menshun.environment import read_environment
+from menshun.environment import read_environment, whole_number
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgres")
@@ -16,8 +16,8 @@ DATABASES = {"default": _environment.database}
 # psqlextra adds its features to this backend, which starts the embedded server and explains failed connections.
 POSTGRES_EXTRA_DB_BACKEND_BASE = "menshun.backend"
 # How many months of partitions are made ahead of now, and how many workers copy rows when a table is converted.
-PAM_PARTITION_PREMAKE = 4
-PAM_COPY_WORKERS = 2
+PAM_PARTITION_PREMAKE = whole_number(os.environ, "PAM_PARTITION_PREMAKE", 4)
+PAM_COPY_WORKERS = whole_number(os.environ, "PAM_COPY_WORKERS", 2)
 PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

@@ -2,11 +2,15 @@
 
 import io
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from menshun.embedded import programs
 from tests.support.bulk import add_audit_rows, audit_checksum
 from tests.support.clients import Client, checksums, found
 from tests.support.months import add_sessions, left_over, partitions
@@ -94,3 +98,30 @@ def test_what_others_do_in_between(full, what):
         assert len(set(cursor.fetchone())) == 1
     assert partitions(full, "sessions") != {}
     assert left_over(full) == []
+
+
+def test_restored_from_a_dump_in_the_middle(full, database):
+    """Rows lie elsewhere after a restore, so that the list of blocks that are copied says nothing: it begins anew."""
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    before = checksums(full, END)
+    connections[full].close()
+    source, target = (connections.databases[alias] for alias in (full, database))
+    folder = Path(os.environ.get("PG_BINDIR") or programs.wheel_bindir())
+    url = "postgresql://{USER}@/{NAME}?host={HOST}&port={PORT}"
+    for alias in (source, target):
+        alias.setdefault("PORT", "5432")
+    dump = subprocess.run(
+        [folder / "pg_dump", "--format=plain", url.format(**source)], stdout=subprocess.PIPE, check=True
+    )
+    subprocess.run(
+        [folder / "psql", "-qX", "-v", "ON_ERROR_STOP=1", url.format(**target)],
+        input=dump.stdout,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    connections[database].close()
+    assert [table["state"] for table in status(database)] == ["converting", "converting"]
+    call_command("migrate", "pam", database=database, verbosity=0)
+    assert checksums(database, END) == before
+    assert partitions(database, "sessions") != {}
+    assert left_over(database) == []

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from menshun.embedded.sockets import socket_folder
-from menshun.environment import Environment, read_environment
+from menshun.environment import Environment, read_environment, whole_number
 from tests.support.embedded import CHECKOUT, manage
 
 FOLDER = Path("/checkout/.postgres")
@@ -119,3 +119,11 @@ def test_a_command_ends_with_the_sentence_and_no_traceback(command: str):
     assert ended.returncode == 1
     assert ended.stderr.startswith("ImproperlyConfigured: DATABASE_URL is set, so SECRET_KEY must be set too")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_number_that_is_none_is_refused_by_name():
+    assert whole_number({}, "PAM_COPY_WORKERS", 2) == 2
+    assert whole_number({"PAM_COPY_WORKERS": " 8 "}, "PAM_COPY_WORKERS", 2) == 8
+    for text in ("0", "-1", "two", "²", "1.5"):
+        with pytest.raises(ImproperlyConfigured, match="PAM_COPY_WORKERS must be a whole number"):
+            whole_number({"PAM_COPY_WORKERS": text}, "PAM_COPY_WORKERS", 2)

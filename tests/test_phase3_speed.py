@@ -1,0 +1,76 @@
+"""Phase 3 under load against the same end state made offline, in one run. It shows a ratio and judges nothing by time."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from tests.support.bulk import add_audit_rows
+from tests.support.clients import Client
+from tests.support.cluster import Cluster
+from tests.support.months import add_sessions, partitions
+from tests.support.servers import ALIAS, server_under_alias
+from tests.support.threads import writers
+
+BEGIN = "0010_phase3_begin"
+
+
+@pytest.fixture
+def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
+    options = {"max_wal_size": "8GB", "shared_buffers": "1GB", "maintenance_work_mem": "256MB"}
+    with django_db_blocker.unblock(), server_under_alias(options) as server:
+        yield server
+
+
+def floor(table: str, time_column: str) -> float:
+    """Seconds for a sorted copy with the same indexes, foreign keys and statistics: one session, nobody else."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s", [table])
+        indexes = [
+            re.sub(r"INDEX (\S+) ON \S+", rf"INDEX \1_floor ON {table}_floor", definition, count=1)
+            for (definition,) in cursor.fetchall()
+        ]
+        began = time.perf_counter()
+        cursor.execute(f'CREATE TABLE {table}_floor AS SELECT * FROM {table} ORDER BY "{time_column}"')
+        for statement in indexes:
+            cursor.execute(statement)
+        if table == "sessions":
+            cursor.execute("ALTER TABLE sessions_floor ADD FOREIGN KEY (user_id) REFERENCES privileged_users")
+        cursor.execute(f"VACUUM (ANALYZE) {table}_floor")
+        seconds = time.perf_counter() - began
+        cursor.execute(f"DROP TABLE {table}_floor")
+    return seconds
+
+
+@pytest.mark.parametrize(
+    ("audit_rows", "session_rows", "count"),
+    [(3_000, 1_000, 2), pytest.param(2_000_000, 500_000, 8, marks=pytest.mark.scale)],
+)
+def test_against_the_floor(cluster, audit_rows, session_rows, count, capsys):
+    call_command("migrate", database=ALIAS, verbosity=0)
+    call_command("migrate", "pam", BEGIN, database=ALIAS, verbosity=0)
+    Client(ALIAS, "seed").step(0)
+    add_audit_rows(ALIAS, audit_rows)
+    add_sessions(ALIAS, session_rows)
+    offline = floor("audit_logs", "timestamp") + floor("sessions", "created_at")
+    clients = [Client(ALIAS, f"client-{number}") for number in range(count)]
+    with writers(count, lambda writer, number: clients[writer].step(number)):
+        there = elapsed("pam")
+        assert partitions(ALIAS, "sessions") != {}
+        back = elapsed("pam", BEGIN)
+        assert partitions(ALIAS, "sessions") == {}
+    with capsys.disabled():
+        print(
+            f"\n{audit_rows:,} audit rows, {session_rows:,} sessions, {count} clients: of the floor's speed"
+            f" {offline / there:.2f} there ({there:.0f} s), {offline / back:.2f} back ({back:.0f} s)"
+        )
+
+
+def elapsed(*target: str) -> float:
+    began = time.perf_counter()
+    call_command("migrate", *target, database=ALIAS, verbosity=0)
+    return time.perf_counter() - began
