@@ -1,4 +1,4 @@
-"""Phase 3 under load against the same end state made offline, in one run. It shows a ratio and judges nothing by time."""
+"""Phase 3 under load against the same end state made offline, in one run: a ratio is shown, nothing is judged by it."""
 
 import re
 import time

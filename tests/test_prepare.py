@@ -84,6 +84,12 @@ def test_abandoned_nothing_is_left(full, back):
     assert checksums(full, END) == rows
 
 
+def test_prepared_and_then_all_of_it_goes(full):
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    call_command("migrate", "pam", "zero", database=full, verbosity=0)
+    assert left_over(full) == []
+
+
 @pytest.mark.parametrize("what", MEANWHILE)
 def test_what_others_do_in_between(full, what):
     call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())

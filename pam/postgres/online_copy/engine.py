@@ -40,7 +40,11 @@ def convert(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool,
         for _ in range(ATTEMPTS):
             move = _move(connection, layout, to_months)
             try:
-                if not is_done(connection, move):
+                if is_done(connection, move):
+                    if _is_under_way(connection, move):
+                        # Prepared to leave what it is, and now it is to stay.
+                        cleanup.abandon(connection, move)
+                else:
                     dress = _prepare(connection, move, now)
                     swap(connection, move, dress)
                 _finish(connection, layout)
