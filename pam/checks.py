@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from pam.partitions.status import months_ahead
 from pam.partitions.tables import partitioned
-from pam.postgres.monthly import months_in_default
+from pam.postgres.monthly_default import months_in_default
 
 FEWEST_MONTHS = 2
+AHEAD = {-1: "no month for today", 0: "no month ahead", 1: "only one month ahead"}
 
 
 def check_months_ahead(
@@ -25,7 +26,7 @@ def check_months_ahead(
             if ahead < FEWEST_MONTHS:
                 found.append(
                     Warning(
-                        f"{table.layout.table} in {alias} has months for only {ahead} months ahead.",
+                        f"{table.layout.table} in {alias} has {AHEAD[ahead]}.",
                         hint=f"Make more, best every day: python manage.py pgpartition --yes --using {alias}",
                         id="pam.W001",
                     )

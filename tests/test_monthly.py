@@ -16,7 +16,7 @@ from pam.partitions.manager import manager
 from pam.partitions.status import months_ahead
 from pam.partitions.strategy import MonthlyStrategy, MonthPartition
 from pam.partitions.tables import Table, tables
-from pam.postgres import catalog, locks, monthly
+from pam.postgres import catalog, locks, monthly, monthly_retired
 from pam.postgres.errors import LockUnavailable, NameTaken
 from pam.postgres.locks import Patience
 from pam.postgres.months import Month, months
@@ -129,7 +129,7 @@ def test_retirement_detaches_and_drops_nothing(migrated):
         cursor.execute(EVENT, [uuid4(), datetime.now(UTC)])
         found = catalog.relation(table.connection, month)
         assert found is not None
-        monthly.retire_month(table.connection, table.move, found, LATE)
+        monthly_retired.retire_month(table.connection, table.move, found, LATE)
         assert month not in partitions(migrated, "audit_logs")
         cursor.execute(f"SELECT count(*), obj_description('{month}'::regclass) FROM {month}")
         assert cursor.fetchone() == (1, f"detached from public.audit_logs on {LATE.isoformat()}")

@@ -9,8 +9,10 @@ from psqlextra.partitioning import PostgresPartitioningManager
 from psqlextra.partitioning.config import PostgresPartitioningConfig
 from psqlextra.partitioning.plan import PostgresModelPartitioningPlan
 
-from pam.partitions.strategy import MonthlyStrategy
+from pam.partitions.plan import change
+from pam.partitions.strategy import MonthlyStrategy, MonthPartition
 from pam.partitions.tables import MODELS, partitioned
+from pam.postgres.monthly_catalog import months_of
 
 logger = getLogger("pam.partitions")
 
@@ -31,7 +33,10 @@ class MonthlyPlan(PostgresModelPartitioningPlan):
 
 
 class MonthlyManager(PostgresPartitioningManager):
-    """The library's manager, which leaves alone what is not partitioned yet in this database."""
+    """The library's manager, which leaves alone what is not partitioned yet in this database.
+
+    Months are told by their bounds. The library looks for names, in whichever schema has a table of that name.
+    """
 
     def _plan_for_config(
         self,
@@ -40,11 +45,23 @@ class MonthlyManager(PostgresPartitioningManager):
         skip_delete: bool = False,
         using: str | None = None,
     ) -> PostgresModelPartitioningPlan | None:
-        if config.model not in [table.model for table in partitioned(using or "default")]:
+        table = next((one for one in partitioned(using or "default") if one.model is config.model), None)
+        if table is None:
             logger.info("%s is not partitioned here yet: python manage.py migrate", config.model._meta.db_table)
             return None
-        plan = super()._plan_for_config(config, skip_create, skip_delete, using)
-        return plan and MonthlyPlan(plan.config, plan.creations, plan.deletions)
+        strategy = cast(MonthlyStrategy, config.strategy)
+        there = months_of(table.connection, table.move.source)
+        wanted = change(strategy.rule, {one.month for one in there if one.month}, strategy.now())
+        # What is not ours is never retired; a detachment that was begun is ended, whatever the rule says now.
+        ours = {one.month for one in there if one.is_ours}
+        begun = {one.month for one in there if one.is_pending and one.month}
+        retire = sorted({month for month in wanted.retire if month in ours} | begun)
+        plan = MonthlyPlan(
+            config,
+            [] if skip_create else [MonthPartition(month) for month in wanted.create],
+            [] if skip_delete else [MonthPartition(month) for month in retire],
+        )
+        return plan if plan.creations or plan.deletions else None
 
 
 manager = MonthlyManager([PostgresPartitioningConfig(model, MonthlyStrategy()) for model in MODELS])

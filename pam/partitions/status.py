@@ -5,30 +5,23 @@ from datetime import datetime
 
 from psycopg2 import sql
 
+from pam.partitions import plan
 from pam.partitions.tables import Table
-from pam.postgres import catalog
-from pam.postgres.months import Month
+from pam.postgres.monthly_catalog import months_of
 from pam.postgres.online_copy import capture
 from pam.postgres.online_copy.replay import waiting
-
-MONTHS = """
-SELECT c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), greatest(c.reltuples, 0)::bigint,
-    pg_catalog.pg_total_relation_size(c.oid), CASE WHEN i.inhdetachpending THEN 'detach pending' ELSE 'attached' END
-FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = %s
-ORDER BY pg_catalog.pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', c.relname
-"""
 
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """A partition; `rows` is the estimate of its statistics."""
+    """A partition; `rows` is the estimate of its statistics, unless the exact number was asked for."""
 
     name: str
     bound: str
     rows: int
     bytes: int
     state: str
+    made_by_us: bool
 
 
 @dataclass(frozen=True)
@@ -45,16 +38,21 @@ class TableStatus:
     verified_at: str | None = None
 
 
-def status(table: Table) -> TableStatus:
-    """The state of one table, read from the catalog and the conversion's records. Takes no lock that anybody feels."""
+def status(table: Table, *, exact: bool = False) -> TableStatus:
+    """The state of one table, read from the catalog and the conversion's records. Takes no lock that anybody feels.
+
+    With `exact` the rows of each partition are counted, which reads them all.
+    """
     move = table.move
     state = "partitioned" if move.source.is_partitioned else "plain"
     record = capture.recorded(table.connection, move)
+    months = tuple(
+        MonthStatus(one.relation.name, one.bound, one.rows, one.bytes, one.state, one.is_ours)
+        for one in months_of(table.connection, move.source, exact=exact)
+    )
+    if record is None:
+        return TableStatus(str(move.source), state, months)
     with table.connection.cursor() as cursor:
-        cursor.execute(MONTHS, [move.source.oid])
-        months = tuple(MonthStatus(*row) for row in cursor.fetchall())
-        if record is None:
-            return TableStatus(str(move.source), state, months)
         cursor.execute(
             sql.SQL("SELECT count(rows), count(*), coalesce(sum(rows), 0)::bigint FROM {}").format(move.chunks)
         )
@@ -67,9 +65,5 @@ def status(table: Table) -> TableStatus:
 
 def months_ahead(table: Table, now: datetime) -> int:
     """How many months after that of `now` are there, without a gap; -1 if that of `now` is missing."""
-    move = table.move
-    have = {part.name for part in catalog.partitions(table.connection, move.source)}
-    month, count = Month.of(now), -1
-    while move.named(month.suffix).strings[-1] in have:
-        month, count = month.plus(1), count + 1
-    return count
+    there = months_of(table.connection, table.move.source)
+    return plan.months_ahead({one.month for one in there if one.month and not one.is_pending}, now)

@@ -9,6 +9,7 @@ from pam.models import AuditLog, Session
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing
 from pam.postgres.monthly_model import MonthlyModel
+from pam.postgres.monthly_retired import NotOurs, is_detached
 from pam.postgres.online_copy.move import Layout, Move, layout_of
 
 MODELS: tuple[type[MonthlyModel], ...] = (AuditLog, Session)
@@ -47,3 +48,14 @@ def partitioned(alias: str) -> list[Table]:
         for table in tables(alias)
         if (found := catalog.relation(table.connection, table.layout.table)) and found.is_partitioned
     ]
+
+
+def owner_of(alias: str, name: str) -> Table:
+    """The monthly table that a month of this name was detached from, by its comment; raises NotOurs."""
+    for table in tables(alias):
+        if is_detached(table.connection, table.move.source, name):
+            return table
+    raise NotOurs(
+        f"{name} is no month that menshun detached, so it is not dropped. See what is there: "
+        "python manage.py pam_partitions status"
+    )

@@ -3,7 +3,8 @@
 They are CommandErrors, so that `manage.py` prints them as one sentence and exits with 1, whichever command met them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.core.management import CommandError
 from django.db import Error
@@ -74,6 +75,16 @@ class BuildFailed(MenshunError):
 
 class DuplicateRows(BuildFailed):
     """A unique index could not be built: there are rows that it forbids."""
+
+
+@contextmanager
+def run_again(command: str) -> Iterator[None]:
+    """Let an error that would have one run `migrate` again name what was run instead."""
+    try:
+        yield
+    except MenshunError as error:
+        error.args = (str(error).replace(NEXT, f"Then run it again: {command}"),)
+        raise
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -1,19 +1,21 @@
-"""`pam_partitions`: prepare a conversion ahead of time, see where it is, take it away; list months, drain."""
+"""`pam_partitions`: prepare a conversion ahead of time, see where it is, take it away; list months, drain,
+drop what was detached."""
 
 import dataclasses
 import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
+from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from pam.management.interrupts import sigterm_as_interrupt
 from pam.partitions.status import TableStatus, status
-from pam.partitions.tables import Table, partitioned, tables
-from pam.postgres import monthly
+from pam.partitions.tables import Table, owner_of, partitioned, tables
+from pam.postgres import monthly_default, monthly_retired
+from pam.postgres.errors import run_again
 from pam.postgres.locks import exclusive_run
 from pam.postgres.online_copy import engine
 
@@ -22,14 +24,17 @@ class Command(BaseCommand):
     help = "Monthly partitions: prepare their conversion ahead of time, watch it, take it away; drain the default one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("action", choices=["prepare", "status", "abandon", "drain"])
+        parser.add_argument("action", choices=["prepare", "status", "abandon", "drain", "drop"])
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
         parser.add_argument("--json", action="store_true", help="status for a program")
         parser.add_argument("--back", action="store_true", help="prepare the way back to plain tables")
         parser.add_argument("--dry-run", action="store_true", help="drain: only say what would move")
+        parser.add_argument("--exact", action="store_true", help="status: count the rows, which reads them all")
+        parser.add_argument("--partitions", nargs="+", metavar="NAME", help="drop: the detached months, by name")
 
     def handle(self, *, action: str, database: str, **options: Any) -> None:
-        with sigterm_as_interrupt():
+        again = f"python manage.py pam_partitions {action} --database {database}"
+        with sigterm_as_interrupt(), run_again(again):
             getattr(self, f"_{action}")(database, options)
 
     def _prepare(self, alias: str, options: dict[str, Any]) -> None:
@@ -43,14 +48,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{table.layout.table}: nothing of a conversion is left")
 
     def _status(self, alias: str, options: dict[str, Any]) -> None:
-        found = [status(table) for table in tables(alias)]
+        found = [status(table, exact=options["exact"]) for table in tables(alias)]
         if options["json"]:
             self.stdout.write(json.dumps([dataclasses.asdict(table) for table in found], indent=2))
             return
         for table in found:
-            self._show(table)
+            self._show(table, "" if options["exact"] else "about ")
 
-    def _show(self, table: TableStatus) -> None:
+    def _show(self, table: TableStatus, about: str) -> None:
         self.stdout.write(f"{table.table}: {table.state}")
         if table.state == "converting":
             self.stdout.write(
@@ -60,14 +65,14 @@ class Command(BaseCommand):
             )
         for month in table.months:
             self.stdout.write(
-                f"  {month.name}  {month.state}  about {month.rows:,} rows, "
+                f"  {month.name}  {month.state}  {about}{month.rows:,} rows, "
                 f"{filesizeformat(month.bytes)}  {month.bound}"
             )
 
     def _drain(self, alias: str, options: dict[str, Any]) -> None:
         for table in partitioned(alias):
             if options["dry_run"]:
-                rows = sum(monthly.months_in_default(table.connection, table.move).values())
+                rows = sum(monthly_default.months_in_default(table.connection, table.move).values())
                 self.stdout.write(f"{table.layout.table}: {rows:,} rows would move")
                 continue
             with exclusive_run(table.connection):
@@ -75,4 +80,14 @@ class Command(BaseCommand):
 
     @staticmethod
     def _drained(table: Table) -> int:
-        return monthly.drain(table.connection, table.move)
+        return monthly_default.drain(table.connection, table.move)
+
+    def _drop(self, alias: str, options: dict[str, Any]) -> None:
+        names: list[str] = options["partitions"] or []
+        if not names:
+            raise CommandError("Say which detached months: python manage.py pam_partitions drop --partitions NAME ...")
+        for name in names:
+            table = owner_of(alias, name)
+            with exclusive_run(table.connection):
+                monthly_retired.drop_detached(table.connection, table.move.source, name)
+            self.stdout.write(f"{name}: dropped")
