@@ -8,6 +8,8 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from pam.postgres import locks
+from pam.postgres.locks import Patience
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
 
@@ -63,3 +65,9 @@ def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
     """The table of a toy made in `database`; returns the indexes that it is to have, all valid."""
     toys.make_table(database, partitioned=request.param)
     return toys.PARENT_AND_MONTHS if request.param else {toys.INDEX.name: True}
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strong locks are given up after three tries, so that a test of somebody in the way is soon over."""
+    monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
