@@ -51,7 +51,7 @@ def retire_month(connection: BaseDatabaseWrapper, move: Move, month: Relation, n
     if partition.is_pending or (default is None and not guards):
         # The comment first: what is killed after it is still a partition, and known as ours.
         execute(connection, [remember])
-        _detach_concurrently(connection, move.source, month, detach)
+        _detach_concurrently(connection, move.source, month, detach, guards)
         return
     wanted = [(key.references, "SHARE ROW EXCLUSIVE") for key in dress.foreign_keys]
     wanted += [(table, "ACCESS EXCLUSIVE") for table in (move.source, month, default) if table]
@@ -81,7 +81,11 @@ def _lost_guards(dress: Dress, month: Relation) -> list[sql.Composed]:
 
 
 def _detach_concurrently(
-    connection: BaseDatabaseWrapper, table: Relation, month: Relation, detach: sql.Composed
+    connection: BaseDatabaseWrapper,
+    table: Relation,
+    month: Relation,
+    detach: sql.Composed,
+    guards: list[sql.Composed],
 ) -> None:
     """Lock: SHARE UPDATE EXCLUSIVE on the table; at the end ACCESS EXCLUSIVE on the month for a moment, for which it
     waits until older queries of the table have ended."""
@@ -90,10 +94,12 @@ def _detach_concurrently(
         here = {partition.relation.oid: partition for partition in months_of(connection, table)}
         if month.oid not in here:
             return
-        # A try, or a run, that ended while it waited has left the detachment begun.
-        how = sql.SQL(" FINALIZE" if here[month.oid].is_pending else " CONCURRENTLY")
+        if here[month.oid].is_pending:
+            # A try, or a run, ended while it waited. Ended in one transaction, in which the guards come back.
+            execute(connection, [detach + sql.SQL(" FINALIZE"), *guards])
+            return
         with connection.cursor() as cursor:
-            cursor.execute(detach + how)
+            cursor.execute(detach + sql.SQL(" CONCURRENTLY"))
 
     with_retries(connection, CALM, "ACCESS EXCLUSIVE", [table, month], run)
 

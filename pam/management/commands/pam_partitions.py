@@ -3,6 +3,7 @@ drop what was detached."""
 
 import dataclasses
 import json
+import shlex
 from argparse import ArgumentParser
 from typing import Any
 
@@ -34,6 +35,8 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, database: str, **options: Any) -> None:
         again = f"python manage.py pam_partitions {action} --database {database}"
+        again += " --back" if options["back"] else ""
+        again += " ".join([" --partitions", *map(shlex.quote, options["partitions"])]) if options["partitions"] else ""
         with sigterm_as_interrupt(), run_again(again):
             getattr(self, f"_{action}")(database, options)
 
