@@ -102,8 +102,8 @@ def test_json_and_nothing_to_do(phase2, migrated):
     call_command("pam_plan", database=phase2, json=True, stdout=out)
     plans = json.loads(out.getvalue())
     assert [plan["table"] for plan in plans] == ["public.audit_logs", "public.sessions"]
-    assert all(plan["statements"] and plan["obstacles"] == [] for plan in plans)
-    assert all("Lock" in statement["lock"] or statement["lock"] for plan in plans for statement in plan["statements"])
+    assert all(plan["steps"] and plan["obstacles"] == [] for plan in plans)
+    assert all("Lock" in statement["lock"] or statement["lock"] for plan in plans for statement in plan["steps"])
     assert "nothing to be done" in planned(migrated)
 
 

@@ -57,7 +57,7 @@ def status(table: Table, *, exact: bool = False) -> TableStatus:
             sql.SQL("SELECT count(rows), count(*), coalesce(sum(rows), 0)::bigint FROM {}").format(move.chunks)
         )
         done, chunks, rows = cursor.fetchone()
-    verified = record[2].isoformat() if record[2] else None
+    verified = record.verified_at.isoformat() if record.verified_at else None
     return TableStatus(
         str(move.source), "converting", months, done, chunks, rows, waiting(table.connection, move), verified
     )

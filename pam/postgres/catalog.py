@@ -109,6 +109,11 @@ def attached_index(connection: BaseDatabaseWrapper, parent: Index, partition: Re
     return index(connection, *rows[0]) if rows else None
 
 
+def index_sizes(connection: BaseDatabaseWrapper, table: Relation) -> dict[str, int]:
+    """Bytes of each index of `table` by name, its partitions' with it."""
+    return dict(_rows(connection, "index_sizes", table=table.oid))
+
+
 def extension(connection: BaseDatabaseWrapper, name: str) -> Extension | None:
     """The installed extension `name`, or None."""
     rows = _rows(connection, "extension", name=name)

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from logging import getLogger
+from operator import itemgetter
 from typing import TypeVar
 
 from django.db import Error, OperationalError, transaction
@@ -60,6 +62,8 @@ class Patience:
         longest = min(self.longest_pause, self.first_pause * 2 ** (attempt - 1))
         return random.uniform(longest / 2, longest)  # noqa: S311 (spreads retries, guards nothing)
 
+
+ONLY = sql.SQL("ONLY ")
 
 BRIEF = Patience(lock_timeout_ms=50, attempts=40, first_pause=0.05, longest_pause=2)
 CALM = Patience(lock_timeout_ms=2000, attempts=10, first_pause=0.2, longest_pause=5)
@@ -169,7 +173,7 @@ def with_table_locks(
     then are the strong locks asked for, briefly each. Inside a transaction it is a savepoint, which gives the locks
     back at each failed try, and at success the locks stay until the end. Raises LockUnavailable, nothing changed.
     """
-    scope = sql.SQL("ONLY ") if only else sql.SQL("")
+    scope = ONLY if only else sql.SQL("")
     wanted = [(table, mode) for table in tables]
     _with_locks(connection, wanted, action, scope)
 
@@ -179,7 +183,7 @@ def with_locks(connection: BaseDatabaseWrapper, wanted: list[tuple[Relation, str
 
     Referenced tables stand first, so that who waits for them holds nothing that others wait for.
     """
-    return _with_locks(connection, wanted, action, sql.SQL("ONLY "))
+    return _with_locks(connection, wanted, action, ONLY)
 
 
 def _with_locks(
@@ -188,19 +192,31 @@ def _with_locks(
     relations = [table for table, _ in wanted]
     if not scope.string:
         relations += [part for table, _ in wanted for part in partitions(connection, table)]
-    names = sql.SQL(", ").join(scope + table.identifier for table, _ in wanted)
     strongest = max((mode for _, mode in wanted), key=lambda mode: len(CONFLICTS[mode]))
 
     def locked() -> T:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             _limit_waits(cursor, CALM)
-            cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE").format(names))
+            cursor.execute(lock_statement([table for table, _ in wanted], "SHARE UPDATE EXCLUSIVE", scope))
             _limit_waits(cursor, BRIEF)
-            for table, mode in wanted:
-                cursor.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(scope + table.identifier, sql.SQL(mode)))
+            for mode, group in groupby(wanted, key=itemgetter(1)):
+                cursor.execute(lock_statement([table for table, _ in group], mode, scope))
             return action()
 
     return with_retries(connection, BRIEF, strongest, relations, locked)
+
+
+def lock_statement(tables: list[Relation], mode: str, scope: sql.SQL = ONLY) -> sql.Composed:
+    """The statement that takes these locks, in this order; each wait is bounded by `lock_timeout`."""
+    names = sql.SQL(", ").join(scope + table.identifier for table in tables)
+    return sql.SQL("LOCK TABLE {} IN {} MODE").format(names, sql.SQL(mode))
+
+
+def lock_script(wanted: list[tuple[Relation, str]]) -> Iterator[sql.Composable]:
+    """The statements by which one try of `with_locks` asks for its strong locks, for `sqlmigrate` to print."""
+    yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(BRIEF.lock_timeout_ms))
+    for mode, group in groupby(wanted, key=itemgetter(1)):
+        yield lock_statement([table for table, _ in group], mode)
 
 
 def _limit_waits(cursor: CursorWrapper, patience: Patience) -> None:

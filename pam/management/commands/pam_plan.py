@@ -51,5 +51,8 @@ class Command(BaseCommand):
         )
         for obstacle in one.obstacles:
             self.stdout.write(f"  OBSTACLE: {obstacle}")
-        for statement in one.statements:
-            self.stdout.write(f"  -- {statement.lock}\n  {statement.sql};")
+        for number, step in enumerate(one.steps, 1):
+            grows = f"; the time grows with {step.grows}" if step.grows else ""
+            self.stdout.write(
+                f"  {number:3}. {step.name}: {', '.join(step.locks) or 'no lock on a table in use'}{grows}"
+            )

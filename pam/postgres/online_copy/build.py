@@ -1,5 +1,6 @@
-"""Build: the table as it shall be, empty, under a name of its own. Nobody uses it, so its locks cost nothing."""
+"""The statements that make the table as it shall be, under a name of its own; nobody uses it, so locks are free."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -7,14 +8,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psqlextra.partitioning.constants import AUTO_PARTITIONED_COMMENT
 from psycopg2 import sql
 
-from pam.postgres import catalog
-from pam.postgres.locks import with_locks
-from pam.postgres.months import Month, months
+from pam.postgres.months import Month
 from pam.postgres.online_copy import dress as wardrobe
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.move import TARGET, Move, suffixed
 
 DEFAULT_SUFFIX = "default"
+DEFAULT = sql.SQL("DEFAULT")
+
+# Proves a month's bound while it is attached; gone after that.
+BOUND = "menshun_bound"
 
 
 def bounds(month: Month) -> sql.Composed:
@@ -51,10 +54,14 @@ def target_table(move: Move, dress: Dress) -> list[sql.Composed]:
         *(statement for trigger in dress.triggers for statement in wardrobe.create_trigger(trigger, move.target)),
         *(line for key in dress.keys for line in wardrobe.index_comment(move, key, suffixed(key.name, TARGET))),
         *wardrobe.wear(move, dress, move.target),
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING GENERATED) PARTITION BY RANGE ({})").format(
-            move.stage, move.source.identifier, move.time
-        ),
     ]
+
+
+def stage_table(move: Move) -> sql.Composed:
+    """A partitioned table without indexes: through it the rows find their months."""
+    return sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING GENERATED) PARTITION BY RANGE ({})").format(
+        move.stage, move.source.identifier, move.time
+    )
 
 
 def foreign_key(key: wardrobe.ForeignKey, table: sql.Identifier, *, validated: bool) -> sql.Composed:
@@ -62,6 +69,11 @@ def foreign_key(key: wardrobe.ForeignKey, table: sql.Identifier, *, validated: b
     return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}{}").format(
         table, sql.Identifier(key.name), sql.SQL(key.definition), sql.SQL("" if validated else " NOT VALID")
     )
+
+
+def validate(key: wardrobe.ForeignKey, table: sql.Identifier) -> sql.Composed:
+    """Lock: ROW SHARE on the referenced table, SHARE UPDATE EXCLUSIVE on `table`: nobody waits while rows are read."""
+    return sql.SQL("ALTER TABLE {} VALIDATE CONSTRAINT {}").format(table, sql.Identifier(key.name))
 
 
 def new_partition(move: Move, dress: Dress, suffix: str, bound: sql.Composable) -> list[sql.Composed]:
@@ -84,42 +96,28 @@ def marked(table: sql.Identifier) -> sql.Composed:
     return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(AUTO_PARTITIONED_COMMENT))
 
 
-def build(connection: BaseDatabaseWrapper, move: Move, dress: Dress, now: datetime, premake: int) -> None:
-    """Make the target; to months also the stage with all months from the oldest row to `premake` months after `now`.
+def prove_bound(move: Move, month: Month, table: sql.Identifier) -> sql.Composed:
+    """A CHECK that says what the bound says, so that attaching the month does not read its rows. Grows with rows.
 
-    Locks: ACCESS SHARE on the live table for a moment; for each foreign key SHARE ROW EXCLUSIVE on the referenced
-    table, asked for briefly. One transaction for each table: what is there already is kept.
+    Lock: ACCESS EXCLUSIVE on the month, which nobody uses yet.
     """
-    if not _exists(connection, move.target):
-        execute(connection, target_table(move, dress))
-    if not move.to_months:
-        return
-    _add_foreign_keys(connection, move, dress)
-    last = Month.of(now).plus(premake)
-    wanted: dict[str, sql.Composable] = {
-        month.suffix: bounds(month) for month in months(min(oldest(connection, move, now), last), last)
-    }
-    wanted[DEFAULT_SUFFIX] = sql.SQL("DEFAULT")
-    for suffix, bound in wanted.items():
-        if not _exists(connection, partition(move, suffix)):
-            execute(connection, new_partition(move, dress, suffix, bound))
+    return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK ({})").format(
+        table, sql.Identifier(BOUND), within(move, month)
+    )
 
 
-def _add_foreign_keys(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    """While the target is empty: a partition that has the key already is adopted later without a look at its rows."""
-    target = catalog.relation(connection, move.target.as_string(connection.connection))
-    if target is None:
-        return
-    have = {key.name for key in wardrobe.read_dress(connection, target).foreign_keys}
-    for key in dress.foreign_keys:
-        if key.name not in have:
-            statement = foreign_key(key, move.target, validated=True)
+def attach(move: Move, table: sql.Identifier, bound: sql.Composable, *, proved: bool) -> list[sql.Composed]:
+    """The statements that take a month from the stage and give it to the new table.
 
-            def add(statement: sql.Composed = statement) -> None:
-                with connection.cursor() as cursor:
-                    cursor.execute(statement)
-
-            with_locks(connection, [(key.references, "SHARE ROW EXCLUSIVE")], add)
+    Lock: ACCESS EXCLUSIVE on the referenced table, whose triggers for the month's foreign key the server drops.
+    """
+    statements = [
+        sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(move.stage, table),
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} {}").format(move.target, table, bound),
+    ]
+    if proved:
+        statements.append(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table, sql.Identifier(BOUND)))
+    return statements
 
 
 def oldest(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Month:
@@ -130,11 +128,7 @@ def oldest(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Month:
     return Month.of(min(time or now, now))
 
 
-def _exists(connection: BaseDatabaseWrapper, name: sql.Identifier) -> bool:
-    return catalog.relation(connection, name.as_string(connection.connection)) is not None
-
-
-def execute(connection: BaseDatabaseWrapper, statements: list[sql.Composed]) -> None:
+def execute(connection: BaseDatabaseWrapper, statements: Iterable[sql.Composable]) -> None:
     """Run statements in one transaction."""
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         # Who holds a lock while its commit waits for the disk makes others wait for the disk. A commit of a client

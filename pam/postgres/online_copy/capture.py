@@ -1,15 +1,17 @@
 """Capture: from a moment on, the key of every row that somebody touches is written down."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
-from pam.postgres.locks import with_table_locks
+from pam.postgres.months import Month
 from pam.postgres.online_copy.dress import Dress
-from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move
+from pam.postgres.online_copy.facts import text_of
+from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move, Span
 from pam.postgres.sql import query
 
 # 16 MB at the usual block size: what a stop or a crash makes us copy again.
@@ -33,7 +35,7 @@ END
 """
 
 
-def working_tables(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[sql.Composed]:
+def working_tables(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[sql.Composed]:
     """The log of keys, the list of chunks, the record, and the trigger's function. Lock: none on a table in use."""
     body = sql.SQL(FUNCTION_BODY).format(keys=move.keys, key=move.key, time=move.time)
     id_type, time_type = dress.type_of(move.layout.primary_key[0]), dress.type_of(move.layout.time)
@@ -46,10 +48,16 @@ def working_tables(connection: BaseDatabaseWrapper, move: Move, dress: Dress) ->
             "CREATE TABLE {} (n int PRIMARY KEY, relation text NOT NULL, first_block bigint NOT NULL,"
             " end_block bigint NOT NULL, rows bigint)"
         ).format(move.chunks),
-        sql.SQL("CREATE TABLE {} (to_months bool NOT NULL, fingerprint text, verified_at timestamptz)").format(
-            move.record
+        sql.SQL(
+            "CREATE TABLE {} (to_months bool NOT NULL, first_month date NOT NULL, last_month date NOT NULL,"
+            " fingerprint text, settled_at timestamptz, verified_at timestamptz)"
+        ).format(move.record),
+        sql.SQL("INSERT INTO {} (to_months, first_month, last_month) VALUES ({}, {}, {})").format(
+            move.record,
+            sql.Literal(move.to_months),
+            sql.Literal(span.first.start.date().isoformat()),
+            sql.Literal(span.last.start.date().isoformat()),
         ),
-        sql.SQL("INSERT INTO {} (to_months) VALUES ({})").format(move.record, sql.Literal(move.to_months)),
         sql.SQL(
             "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
             " SET search_path = pg_catalog, pg_temp AS {}"
@@ -87,39 +95,28 @@ def _always(table: sql.Identifier, trigger: str) -> sql.Composed:
     return sql.SQL("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}").format(table, sql.Identifier(trigger))
 
 
-def begin(connection: BaseDatabaseWrapper, move: Move) -> None:
-    """Create the triggers and list the blocks to copy, in one short transaction.
+def begin_statements(connection: BaseDatabaseWrapper, move: Move, partitions: list[Relation]) -> list[sql.Composed]:
+    """The triggers, what the table looks like with them, and the blocks to copy.
 
     The lock waits for the writers in flight and holds off others, so what lies in these blocks at the commit, or is
-    logged from then on, is all there is. Lock: SHARE ROW EXCLUSIVE on the table, asked for briefly.
+    logged from then on, is all there is. Lock: SHARE ROW EXCLUSIVE on the table and its partitions.
     """
-    partitions = catalog.partitions(connection, move.source)
-
-    def capture() -> None:
-        with connection.cursor() as cursor:
-            for statement in triggers(move, partitions):
-                cursor.execute(statement)
-            cursor.execute(
-                sql.SQL("UPDATE {} SET fingerprint = %s").format(move.record), [fingerprint(connection, move)]
-            )
-            cursor.execute(list_chunks(move, partitions))
-
-    with_table_locks(connection, [move.source], "SHARE ROW EXCLUSIVE", capture)
+    seen = sql.SQL(query("move", "fingerprint") % {"table": "{table}"}).format(table=sql.Literal(move.source.oid))
+    return [
+        *triggers(move, partitions),
+        sql.SQL("UPDATE {} SET fingerprint = (\n{})").format(move.record, seen),
+        list_chunks(move, partitions),
+    ]
 
 
 def list_chunks(move: Move, partitions: list[Relation]) -> sql.Composed:
     """The statement that lists the blocks of the table, or of its partitions, as chunks."""
-    relations = [str_of(relation) for relation in partitions] if move.source.is_partitioned else [str_of(move.source)]
+    relations = [text_of(table.identifier) for table in (partitions if move.source.is_partitioned else [move.source])]
     return sql.SQL(
         "INSERT INTO {} SELECT row_number() OVER (ORDER BY r.relation, b.first), r.relation, b.first, b.first + {size}"
         " FROM unnest({relations}::text[]) AS r (relation), pg_catalog.generate_series(0, pg_catalog.pg_relation_size("
         "r.relation::regclass) / pg_catalog.current_setting('block_size')::int - 1, {size}) AS b (first)"
     ).format(move.chunks, size=sql.Literal(CHUNK_BLOCKS), relations=sql.Literal(relations))
-
-
-def str_of(relation: Relation) -> str:
-    """The quoted, qualified name as text, as regclass reads it."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (relation.schema, relation.name))
 
 
 def fingerprint(connection: BaseDatabaseWrapper, move: Move) -> str:
@@ -130,11 +127,24 @@ def fingerprint(connection: BaseDatabaseWrapper, move: Move) -> str:
     return str(text)
 
 
-def recorded(connection: BaseDatabaseWrapper, move: Move) -> tuple[bool, str | None, Any] | None:
-    """Direction, fingerprint and time of verification of the move that is under way, or None."""
+@dataclass(frozen=True)
+class Record:
+    """The move that is under way. What it decided at its beginning stays, whatever the clock says when it goes on."""
+
+    to_months: bool
+    span: Span
+    fingerprint: str | None
+    verified_at: datetime | None
+
+
+def recorded(connection: BaseDatabaseWrapper, move: Move) -> Record | None:
+    """The record of the move that is under way, or None."""
     if catalog.relation(connection, move.record.as_string(connection.connection)) is None:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT to_months, fingerprint, verified_at FROM {}").format(move.record))
-        row: tuple[bool, str | None, Any] = cursor.fetchone()
-    return row
+        cursor.execute(
+            sql.SQL("SELECT to_months, first_month, last_month, fingerprint, verified_at FROM {}").format(move.record)
+        )
+        to_months, first, last, fingerprint, verified_at = cursor.fetchone()
+    span = Span(Month(first.year, first.month), Month(last.year, last.month))
+    return Record(to_months, span, fingerprint, verified_at)

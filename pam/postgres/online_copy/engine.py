@@ -5,24 +5,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from logging import getLogger
 
-from django.conf import settings
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, build_failed
 from pam.postgres.locks import exclusive_run, is_open
-from pam.postgres.online_copy import capture, cleanup, finishing, obstacles, rows
-from pam.postgres.online_copy.build import build, execute
+from pam.postgres.online_copy import capture, cleanup, obstacles, rows, script, steps
 from pam.postgres.online_copy.dress import Dress, read_dress
 from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAgain
 from pam.postgres.online_copy.move import Layout, Move
-from pam.postgres.online_copy.parallel import in_parallel
-from pam.postgres.online_copy.progress import progress_line
-from pam.postgres.online_copy.replay import replay_all, replay_unindexed
-from pam.postgres.online_copy.swap import require_unchanged, swap
-from pam.postgres.online_copy.verify import verify
+from pam.postgres.online_copy.parallel import run
+from pam.postgres.online_copy.swap import require_unchanged
 
 logger = getLogger("pam.migrations")
 
@@ -46,7 +40,7 @@ def convert(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool,
                         cleanup.abandon(connection, move)
                 else:
                     dress = _prepare(connection, move, now)
-                    swap(connection, move, dress)
+                    run(connection, steps.swapping(connection, move, dress))
                 _finish(connection, layout)
             except StartAgain as reason:
                 logger.warning("%s: begins anew: %s", move.source, reason)
@@ -92,33 +86,32 @@ def _move(connection: BaseDatabaseWrapper, layout: Layout, to_months: bool) -> M
 
 
 def _finish(connection: BaseDatabaseWrapper, layout: Layout) -> None:
-    """After a swap: statistics of the new table at once, then the old one goes."""
+    """After a swap, whoever made it: the old table and the working tables go."""
     source = catalog.relation(connection, layout.table)
     if source is None:
         raise TableMissing(layout.table)
     move = Move(source, layout, source.is_partitioned)
-    if catalog.relation(connection, move.old.as_string(connection.connection)) is None:
-        if capture.recorded(connection, move) is not None and not _is_under_way(connection, move):
-            cleanup.finish(connection, move)
-        return
-    if source.is_partitioned:
-        # Autovacuum never analyzes a partitioned parent. Lock: SHARE UPDATE EXCLUSIVE on it.
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("ANALYZE {}").format(source.identifier))
-    cleanup.finish(connection, move)
-    logger.info("%s: the old table is dropped", source)
+    old = catalog.relation(connection, move.old.as_string(connection.connection))
+    if old is not None:
+        run(
+            connection,
+            steps.ending(move, old, catalog.partitions(connection, old), read_dress(connection, old).foreign_keys),
+        )
+        logger.info("%s: the old table is dropped", source)
+    elif capture.recorded(connection, move) is not None and not _is_under_way(connection, move):
+        run(connection, [steps.drop_working_tables(move)])
 
 
 def _is_under_way(connection: BaseDatabaseWrapper, move: Move) -> bool:
     """Whether the record speaks of a move that has not been swapped yet."""
     record = capture.recorded(connection, move)
-    return record is not None and record[0] != move.source.is_partitioned
+    return record is not None and record.to_months != move.source.is_partitioned
 
 
 def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dress:
     """Everything before the swap, as far as it is not done yet."""
     record = capture.recorded(connection, move)
-    if record is not None and record[0] != move.to_months:
+    if record is not None and record.to_months != move.to_months:
         raise StartAgain("a conversion in the other direction was under way")
     if record is None:
         # The old table of the last swap is finished before anything new has its names.
@@ -126,66 +119,12 @@ def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dres
         found = obstacles.find(connection, move, now)
         if found:
             raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
+    span = record.span if record else script.span_of(connection, move, now)
     dress = read_dress(connection, move.source)
-    if record is None:
-        execute(connection, capture.working_tables(connection, move, dress))
-    if record is None or record[1] is None:
-        capture.begin(connection, move)
-        logger.info("%s: changes are captured", move.source)
+    run(connection, steps.beginning(connection, move, dress, span))
     require_unchanged(connection, move)
-    build(connection, move, dress, now, settings.PAM_PARTITION_PREMAKE)
-    _copy(connection, move, dress)
-    _complete(connection, move, dress)
-    replayed = replay_all(connection, move, dress)
-    logger.info("%s: %s captured changes replayed", move.source, f"{replayed:,}")
-    require_unchanged(connection, move)
-    recorded = capture.recorded(connection, move)
-    if recorded is None or recorded[2] is None:
-        verify(connection, move)
-        logger.info("%s: the copy is verified, count and checksum of every month", move.source)
+    run(connection, steps.making(connection, move, dress, span))
     return dress
-
-
-def _copy(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    left, copied = rows.chunks_left(connection, move)
-    if not left:
-        return
-    with progress_line(connection, move, copied) as told:
-        in_parallel(
-            connection.alias,
-            settings.PAM_COPY_WORKERS,
-            left,
-            lambda own, chunk: rows.copy(own, move, dress, chunk),
-            told,
-        )
-    logger.info("%s: %s rows copied", move.source, f"{rows.chunks_left(connection, move)[1]:,}")
-
-
-def _complete(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    """Indexes, foreign keys, vacuum; to months also each month's place in the new table."""
-    workers = settings.PAM_COPY_WORKERS
-
-    def nothing(_: int) -> None:
-        """The lines of the log tell enough."""
-
-    if not move.to_months:
-        target = catalog.relation(connection, move.target.as_string(connection.connection))
-        if target and not read_dress(connection, target).keys:
-            replay_unindexed(connection, move, dress)
-        else:
-            replay_all(connection, move, dress)
-        in_parallel(
-            connection.alias, workers, dress.keys, lambda own, key: finishing.finish_plain(own, move, key), nothing
-        )
-        finishing.complete_plain(connection, move, dress)
-        return
-    months = finishing.months_left(connection, move)
-    in_parallel(
-        connection.alias, workers, months, lambda own, month: finishing.finish_month(own, move, dress, month), nothing
-    )
-    for month in months:
-        finishing.attach(connection, move, dress, month)
-    logger.info("%s: %d months have their indexes and statistics", move.source, len(months))
 
 
 @contextmanager

@@ -24,6 +24,17 @@ class MoveStopped(MenshunError):
         )
 
 
+class TooBusy(MenshunError):
+    """Writers are faster than the replay, so that the swap would make them wait."""
+
+    def __init__(self, table: str, attempts: int) -> None:
+        super().__init__(
+            f"{table}: at each of {attempts} tries more changes waited than may be replayed while others wait for the "
+            "swap. The copy is kept, changes are still captured, and the table is in use as it was. At a quieter "
+            "moment: python manage.py migrate"
+        )
+
+
 class NotEqual(MenshunError):
     """Source and copy differ, though no captured key waits: something changed the live table past the capture."""
 

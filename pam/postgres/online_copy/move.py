@@ -9,6 +9,7 @@ from django.db import models
 from psycopg2 import sql
 
 from pam.postgres.catalog import Relation
+from pam.postgres.months import Month
 
 NAME_BYTES = 63
 
@@ -52,6 +53,14 @@ def layout_of(model: type[models.Model], time: str, quote: Callable[[str], str])
             if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None
         },
     )
+
+
+@dataclass(frozen=True)
+class Span:
+    """The months that get a partition, both included. All other rows go to the default one."""
+
+    first: Month
+    last: Month
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from itertools import groupby
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres.locks import HOUR_MS, timeouts
+from pam.postgres.online_copy.step import Step
 
 Job = TypeVar("Job")
 
@@ -55,6 +58,31 @@ def in_parallel(
             stop.set()
     for future in futures:
         future.result()
+
+
+def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
+    """Run steps as far as they are not done: in their order, but lanes that follow each other side by side."""
+    for in_lanes, group in groupby(planned, key=lambda step: bool(step.lane)):
+        if not in_lanes:
+            _run(connection, group)
+            continue
+        lanes: dict[str, list[Step]] = {}
+        for step in group:
+            lanes.setdefault(step.lane, []).append(step)
+        in_parallel(connection.alias, settings.PAM_COPY_WORKERS, lanes.values(), _run, _nothing)
+
+
+def _run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> int:
+    done = 0
+    for step in planned:
+        if not step.is_done(connection):
+            step.run(connection)
+            done += 1
+    return done
+
+
+def _nothing(_: int) -> None:
+    """Who runs steps hears from each step itself."""
 
 
 def _until_done(futures: "list[Future[None]]", done: "queue.SimpleQueue[int]", told: Callable[[int], None]) -> None:

@@ -11,23 +11,26 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing
-from pam.postgres.months import Month
+from pam.postgres.months import months
 from pam.postgres.online_copy import disk, obstacles, script
 from pam.postgres.online_copy import dress as wardrobe
-from pam.postgres.online_copy.build import oldest
 from pam.postgres.online_copy.dress import Dress, read_dress
 from pam.postgres.online_copy.engine import is_done
 from pam.postgres.online_copy.move import Layout, Move
+from pam.postgres.online_copy.step import Step
 
 SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class Statement:
-    """A statement and the lock it takes."""
+class PlannedStep:
+    """A step as it is printed; `locks` are on tables in use, `grows` is what the time grows with that they are held."""
 
-    sql: str
-    lock: str
+    name: str
+    statements: tuple[str, ...]
+    locks: tuple[str, ...]
+    grows: str
+    done: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Plan:
     workers: int = 0
     seconds: float | None = None
     longest_lock_ms: float = 0
-    statements: tuple[Statement, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
 
 
 def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> Plan:
@@ -65,8 +68,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
     found = tuple(str(obstacle) for obstacle in obstacles.find(connection, move, now))
     dress = read_dress(connection, source)
     rows, size = disk.size(connection, source)
-    first, last = oldest(connection, move, now), Month.of(now).plus(settings.PAM_PARTITION_PREMAKE)
-    months = (last.year - first.year) * 12 + last.month - first.month + 1
+    span = script.span_of(connection, move, now)
     return Plan(
         table=str(source),
         to_months=to_months,
@@ -74,7 +76,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
         obstacles=found,
         rows=rows,
         bytes=size,
-        months=months if to_months else 0,
+        months=len(list(months(span.first, span.last))) if to_months else 0,
         # One more copy of the table with its indexes, and the WAL of writing it, until the next checkpoints.
         disk_needed=2 * size,
         disk_free=disk.free(connection),
@@ -82,10 +84,20 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
         workers=settings.PAM_COPY_WORKERS,
         seconds=_estimate(connection, move, dress, rows),
         longest_lock_ms=_rename_ms(connection, dress),
-        statements=tuple(
-            Statement(text, " ".join(comments))
-            for text, comments in script.statements(connection, layout, to_months, now)
-        ),
+        steps=tuple(_printed(connection, step) for step in script.planned(connection, move, now)),
+    )
+
+
+def _printed(connection: BaseDatabaseWrapper, step: Step) -> PlannedStep:
+    def text(statement: sql.Composable) -> str:
+        return statement.as_string(connection.connection)
+
+    return PlannedStep(
+        step.name,
+        tuple(map(text, step.script())),
+        tuple(map(str, step.locks)),
+        step.grows,
+        script.one_line(text(step.done)),
     )
 
 

@@ -1,5 +1,6 @@
 """Catch up: make the copy's row what the live table's row is now, for each captured key. Idempotent."""
 
+from logging import getLogger
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,11 @@ from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.errors import StartAgain
 from pam.postgres.online_copy.move import Move
 
+logger = getLogger("pam.migrations")
+
 BATCH = 2000
+# After so many batches in which the backlog set no new low, writers are as fast as we are.
+ROUNDS_WITHOUT_PROGRESS = 20
 
 TAKE = sql.SQL("DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n LIMIT {limit}) RETURNING id, time")
 
@@ -29,30 +34,43 @@ INSERT = sql.SQL(
     " AND t.{time} = s.{time} AND t.{key} = ANY ({ids}) AND t.{time} = ANY ({times}))"
 )
 
-# The same for all waiting keys at once, for a copy that has no index to find a row by: it reads the copy once.
-DELETE_UNINDEXED = sql.SQL(
-    "DELETE FROM {target} t USING (SELECT DISTINCT id, time FROM {keys}) k WHERE t.{key} = k.id AND t.{time} = k.time"
-    " AND NOT EXISTS (SELECT FROM {source} s WHERE s.{key} = t.{key} AND s.{time} = t.{time}"
-    " AND ROW(s.*)::text = ROW(t.*)::text)"
+# The same for all waiting keys at once, for a copy that has no index to find a row by: it reads the copy once. What the
+# copy has of a key goes whatever it is: the copy may have met a row twice, before and after an update moved it to
+# another block or another time.
+UNINDEXED = (
+    sql.SQL(
+        "DELETE FROM {copy} t USING (SELECT DISTINCT id, time FROM {keys}) k WHERE t.{key} = k.id AND t.{time} = k.time"
+    ),
+    sql.SQL(
+        "INSERT INTO {copy} ({columns}) SELECT {columns} FROM {source} s"
+        " WHERE (s.{key}, s.{time}) IN (SELECT id, time FROM {keys})"
+    ),
+    sql.SQL("DELETE FROM {keys}"),
+    sql.SQL("UPDATE {record} SET settled_at = pg_catalog.now()"),
 )
-INSERT_UNINDEXED = sql.SQL(
-    "INSERT INTO {target} ({columns}) SELECT {columns} FROM {source} s WHERE (s.{key}, s.{time}) IN ("
-    "SELECT id, time FROM {keys}) AND (s.{key}, s.{time}) NOT IN ("
-    "SELECT t.{key}, t.{time} FROM {target} t WHERE (t.{key}, t.{time}) IN (SELECT id, time FROM {keys}))"
-)
 
 
-def replay_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress, few: int = 0) -> int:
-    """Replay until no more than `few` keys wait; returns how many were replayed. Raises StartAgain after a TRUNCATE.
+def replay_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress, few: int) -> int:
+    """Replay until no more than `few` keys wait, or until they stop getting fewer; returns how many were replayed.
 
-    Locks: none but a reader's on the live table.
+    Locks: none but a reader's on the live table. Raises StartAgain after a TRUNCATE.
     """
-    replayed = 0
-    while True:
-        count = replay_batch(connection, move, dress)
-        replayed += count
-        if count < BATCH and waiting(connection, move) <= few:
-            return replayed
+    replayed, fewest, rounds = 0, None, 0
+    while rounds < ROUNDS_WITHOUT_PROGRESS:
+        replayed += replay_batch(connection, move, dress)
+        left = waiting(connection, move)
+        if left <= few:
+            break
+        rounds += 1
+        if fewest is None or left < fewest:
+            fewest, rounds = left, 0
+    return replayed
+
+
+def catch_up(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
+    """Replay what has waited, till it is no more than what comes in meanwhile. Raises StartAgain."""
+    replayed = replay_all(connection, move, dress, few=BATCH)
+    logger.info("%s: %s captured changes replayed", move.source, f"{replayed:,}")
 
 
 def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> int:
@@ -67,29 +85,52 @@ def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> i
         return replay(cursor, move, dress, move.source.identifier, BATCH)
 
 
+def unindexed_statements(move: Move, dress: Dress) -> list[sql.Composed]:
+    """The statements of `replay_unindexed`. To months, the copy is the stage: nothing is attached to the new table."""
+    return [
+        statement.format(
+            copy=move.stage if move.to_months else move.target,
+            source=move.source.identifier,
+            keys=move.keys,
+            record=move.record,
+            key=move.key,
+            time=move.time,
+            columns=dress.column_list,
+        )
+        for statement in UNINDEXED
+    ]
+
+
+def statements(move: Move, dress: Dress) -> list[sql.Composed]:
+    """What `catch_up` does, for all keys at once: to be read. What runs names the keys of a batch as constants."""
+    names = {
+        "target": move.target,
+        "source": move.source.identifier,
+        "key": move.key,
+        "time": move.time,
+        "columns": dress.column_list,
+        "ids": sql.SQL("ARRAY(SELECT id FROM {})").format(move.keys),
+        "times": sql.SQL("ARRAY(SELECT time FROM {})").format(move.keys),
+    }
+    return [DELETE.format(**names), INSERT.format(**names), sql.SQL("DELETE FROM {}").format(move.keys)]
+
+
 def replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     """Replay all waiting keys at once into a copy without indexes, which then equals the live table at that moment.
 
-    A unique index can be built only then: the copy may have met a row twice, before and after it moved to another time.
-    Locks: none but a reader's on the live table. Raises StartAgain after a TRUNCATE.
+    A unique index can be built only then. Locks: none but a reader's on the live table. Raises StartAgain after a
+    TRUNCATE.
     """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("ANALYZE {}").format(move.keys))
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute(sql.SQL("ANALYZE {}").format(move.keys))
+        cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(sql.SQL("SELECT count(*) FROM {} WHERE id IS NULL").format(move.keys))
         if cursor.fetchone()[0]:
             raise StartAgain("the live table was emptied by TRUNCATE")
-        names = {
-            "target": move.target,
-            "source": move.source.identifier,
-            "keys": move.keys,
-            "key": move.key,
-            "time": move.time,
-            "columns": dress.column_list,
-        }
-        cursor.execute(DELETE_UNINDEXED.format(**names))
-        cursor.execute(INSERT_UNINDEXED.format(**names))
-        cursor.execute(sql.SQL("DELETE FROM {}").format(move.keys))
+        for statement in unindexed_statements(move, dress):
+            cursor.execute(statement)
 
 
 def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifier, limit: int) -> int:

@@ -6,10 +6,11 @@ from logging import getLogger
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres.locks import with_table_locks
+from pam.postgres import catalog
+from pam.postgres.locks import with_locks
 from pam.postgres.online_copy import capture
 from pam.postgres.online_copy.dress import Dress
-from pam.postgres.online_copy.errors import StartAgain, TooFarBehind
+from pam.postgres.online_copy.errors import StartAgain, TooBusy, TooFarBehind
 from pam.postgres.online_copy.move import OLD, TARGET, Move, suffixed
 from pam.postgres.online_copy.replay import replay, replay_all
 
@@ -38,20 +39,21 @@ def renames(move: Move, dress: Dress) -> list[sql.Composed]:
 
 
 def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    """Take the lock, replay the last keys, rename. Raises StartAgain, LockUnavailable; nothing is changed then.
+    """Take the lock, replay the last keys, rename. Raises StartAgain, TooBusy, LockUnavailable, nothing changed.
 
     Lock: ACCESS EXCLUSIVE on the live table (and its partitions), asked for 50 ms at a time with pauses; held for some
     milliseconds, whatever the number of rows and months. Between tries the copy catches up.
     """
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in (move.source, *catalog.partitions(connection, move.source))]
     for attempt in range(1, ATTEMPTS + 1):
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
         try:
-            with_table_locks(connection, [move.source], "ACCESS EXCLUSIVE", lambda: _swap(connection, move, dress))
+            with_locks(connection, wanted, lambda: _swap(connection, move, dress))
         except TooFarBehind:
             logger.info("%s: too many changes came while the swap waited (try %d); catching up", move.source, attempt)
             continue
         return
-    raise StartAgain("changes came faster than they could be replayed")
+    raise TooBusy(str(move.source), ATTEMPTS)
 
 
 def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
@@ -75,5 +77,5 @@ def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
 def require_unchanged(connection: BaseDatabaseWrapper, move: Move) -> None:
     """Raise StartAgain when somebody has changed the live table's shape, or its triggers, since the capture began."""
     record = capture.recorded(connection, move)
-    if record is None or record[1] != capture.fingerprint(connection, move):
+    if record is None or record.fingerprint != capture.fingerprint(connection, move):
         raise StartAgain("somebody changed its columns, indexes, constraints, triggers or months meanwhile")

@@ -1,6 +1,7 @@
 """Verify: count and checksum of every month, live table against copy, at one moment."""
 
 from concurrent.futures import ThreadPoolExecutor
+from logging import getLogger
 from typing import Any
 
 from django.db import Error, connections, transaction
@@ -21,6 +22,8 @@ SUMS = sql.SQL(
     "SELECT pg_catalog.date_trunc('month', t.{time} AT TIME ZONE 'UTC')::text, count(*), sum({hash}::numeric)"
     " FROM {table} t WHERE NOT EXISTS (SELECT FROM {keys} k WHERE k.id = t.{key}) GROUP BY 1"
 )
+
+logger = getLogger("pam.migrations")
 
 Sums = dict[str, tuple[int, int]]
 
@@ -45,7 +48,21 @@ def verify(connection: BaseDatabaseWrapper, move: Move) -> None:
     if differences:
         raise NotEqual(str(move.source), differences)
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("UPDATE {} SET verified_at = pg_catalog.now()").format(move.record))
+        cursor.execute(_note(move))
+    logger.info("%s: the copy is verified, count and checksum of every month", move.source)
+
+
+def statements(move: Move) -> list[sql.Composed]:
+    """The two queries whose answers must be equal, and the note that they were."""
+    return [
+        _statement(move, move.source.identifier, HASH),
+        _statement(move, move.target, HASH),
+        _note(move),
+    ]
+
+
+def _note(move: Move) -> sql.Composed:
+    return sql.SQL("UPDATE {} SET verified_at = pg_catalog.now()").format(move.record)
 
 
 def _both(connection: BaseDatabaseWrapper, move: Move, how: sql.SQL) -> tuple[Sums, Sums]:

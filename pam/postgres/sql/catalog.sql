@@ -57,6 +57,15 @@ JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE i.inhparent = %(index)s AND x.indrelid = %(table)s
 
+-- name: index_sizes
+-- The indexes of a table: name, and bytes with those of the partitions.
+SELECT c.relname, greatest(pg_catalog.pg_relation_size(c.oid), (
+    SELECT sum(pg_catalog.pg_relation_size(part.relid)) FROM pg_catalog.pg_partition_tree(c.oid) part
+))::bigint
+FROM pg_catalog.pg_index x
+JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+WHERE x.indrelid = %(table)s
+
 -- name: extension
 -- An installed extension: its schema, its comment, and whether a session without a schema name finds its operators.
 SELECT n.nspname, pg_catalog.obj_description(e.oid, 'pg_extension'), n.nspname = ANY (pg_catalog.current_schemas(true))

@@ -1,0 +1,71 @@
+"""How the catalog shows that a step is done: queries for one bool each. Lock: none but on the catalog."""
+
+from psycopg2 import sql
+
+
+def text_of(name: sql.Identifier) -> str:
+    """The quoted, qualified name as text, as regclass reads it."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.strings)
+
+
+def oid(name: sql.Identifier) -> sql.Composed:
+    """The oid of the table or index of this name, or NULL."""
+    return sql.SQL("pg_catalog.to_regclass({})").format(sql.Literal(text_of(name)))
+
+
+def exists(name: sql.Identifier) -> sql.Composed:
+    """There is a table or index of this name."""
+    return sql.SQL("SELECT {} IS NOT NULL").format(oid(name))
+
+
+def is_gone(name: sql.Identifier) -> sql.Composed:
+    """There is no table or index of this name."""
+    return sql.SQL("SELECT {} IS NULL").format(oid(name))
+
+
+def has_constraint(table: sql.Identifier, name: str, *, validated: bool = False) -> sql.Composed:
+    """The table has the constraint; `validated`: and all its rows were found to keep it."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = {} AND k.conname = {}{})"
+    ).format(oid(table), sql.Literal(name), sql.SQL(" AND k.convalidated" if validated else ""))
+
+
+def has_trigger(table: sql.Identifier, name: str) -> sql.Composed:
+    """The table has the trigger."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = {} AND t.tgname = {})").format(
+        oid(table), sql.Literal(name)
+    )
+
+
+def is_partition_of(parent: sql.Identifier, partition: sql.Identifier) -> sql.Composed:
+    """The one is attached to the other."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = {} AND i.inhrelid = {})"
+    ).format(oid(parent), oid(partition))
+
+
+def is_vacuumed(table: sql.Identifier) -> sql.Composed:
+    """Its visibility map says of some page that all may see it, or it has no page."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = {}"
+        " AND (c.relallvisible > 0 OR pg_catalog.pg_relation_size(c.oid) = 0))"
+    ).format(oid(table))
+
+
+def is_analyzed(table: sql.Identifier) -> sql.Composed:
+    """It was analyzed; before, its number of rows is unknown (-1)."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = {} AND c.reltuples >= 0)").format(
+        oid(table)
+    )
+
+
+def is_partitioned(table: sql.Identifier, *, wanted: bool) -> sql.Composed:
+    """It is a partitioned table, or a plain one."""
+    return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = {} AND c.relkind = {})").format(
+        oid(table), sql.Literal("p" if wanted else "r")
+    )
+
+
+def no_row(table: sql.Identifier, where: str = "true") -> sql.Composed:
+    """No row of a working table fulfils the condition."""
+    return sql.SQL("SELECT NOT EXISTS (SELECT FROM {} WHERE {})").format(table, sql.SQL(where))

@@ -1,0 +1,95 @@
+"""A step of a move: what it runs, the locks it takes on tables in use, and how the catalog shows that it is done."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres.catalog import Relation
+from pam.postgres.locks import BRIEF, lock_script, with_locks
+from pam.postgres.online_copy.build import execute
+
+# Modes that a reader or writer waits for, so that they are asked for briefly, before anything else is done.
+STRONG = ("SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock on a table that somebody uses."""
+
+    table: Relation
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.mode} on {self.table}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, and all that is to be known of it beforehand.
+
+    `locks` are those on tables in use, the referenced ones first; `grows` is what the time grows with for which they
+    are held: "rows", "months", or nothing. `done` is a query for one bool. Steps that follow each other and name a
+    `lane` are run side by side, those of one lane in their order. `action` runs where the statements alone are not all.
+    """
+
+    name: str
+    statements: tuple[sql.Composable, ...]
+    done: sql.Composable
+    locks: tuple[Lock, ...] = ()
+    grows: str = ""
+    lane: str = ""
+    in_transaction: bool = True
+    action: Callable[[BaseDatabaseWrapper], None] | None = None
+
+    @property
+    def strong_locks(self) -> list[tuple[Relation, str]]:
+        """The locks that others wait for, as `with_locks` takes them."""
+        return [(lock.table, lock.mode) for lock in self.locks if lock.mode in STRONG]
+
+    def is_done(self, connection: BaseDatabaseWrapper) -> bool:
+        """Whether the catalog shows that there is nothing left to do."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.done)
+            (done,) = cursor.fetchone()
+        return bool(done)
+
+    def run(self, connection: BaseDatabaseWrapper) -> None:
+        """Do it, in one transaction under its locks where it has any. Raises LockUnavailable, nothing changed."""
+        if self.action:
+            self.action(connection)
+        elif not self.in_transaction:
+            self._execute(connection)
+        elif self.strong_locks:
+            with_locks(connection, self.strong_locks, partial(execute, connection, self.statements))
+        else:
+            # Its commit reaches the disk: VACUUM marks no row as visible to all whose commit may yet be lost.
+            with transaction.atomic(using=connection.alias):
+                self._execute(connection)
+
+    def _execute(self, connection: BaseDatabaseWrapper) -> None:
+        with connection.cursor() as cursor:
+            for statement in self.statements:
+                cursor.execute(statement)
+
+    def script(self) -> Iterator[sql.Composable]:
+        """Its statements as a DBA would run them by hand, with the transaction and the locks that belong to them."""
+        together = self.in_transaction and (len(self.statements) > 1 or self.strong_locks)
+        if together:
+            yield sql.SQL("BEGIN")
+        if self.strong_locks:
+            yield from lock_script(self.strong_locks)
+        yield from self.statements
+        if together:
+            yield sql.SQL("COMMIT")
+
+    def told(self) -> str:
+        """The locks in one line."""
+        if not self.locks:
+            return "Lock: none on a table that anybody uses."
+        briefly = f", asked for {BRIEF.lock_timeout_ms} ms at a time" if self.strong_locks else ""
+        growth = f"held for a time that grows with {self.grows}" if self.grows else "held for a moment"
+        return f"Lock: {', '.join(map(str, self.locks))}{briefly}, {growth}."

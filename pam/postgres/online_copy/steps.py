@@ -1,0 +1,190 @@
+"""The plan of a move: a frozen list of steps. `migrate` runs it, `sqlmigrate` and `pam_plan` print it."""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
+
+from pam.postgres import catalog
+from pam.postgres.catalog import Relation
+from pam.postgres.online_copy import build, capture, copying, facts, replay, rows, swap, verify
+from pam.postgres.online_copy import dress as wardrobe
+from pam.postgres.online_copy.dress import Dress, Key
+from pam.postgres.online_copy.month_steps import foreign_key_steps, month_steps, new_months
+from pam.postgres.online_copy.move import TARGET, Move, Span, suffixed
+from pam.postgres.online_copy.step import Lock, Step
+
+
+def beginning(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[Step]:
+    """From the first to the capture of changes."""
+    live = _live(connection, move)
+    return [
+        Step(
+            "make the working tables",
+            tuple(capture.working_tables(connection, move, dress, span)),
+            facts.exists(move.record),
+        ),
+        Step(
+            "capture changes from here on, and list the blocks to copy",
+            tuple(capture.begin_statements(connection, move, live[1:])),
+            sql.SQL("SELECT fingerprint IS NOT NULL FROM {}").format(move.record),
+            locks=tuple(Lock(table, "SHARE ROW EXCLUSIVE") for table in live),
+            grows="months" if live[1:] else "",
+        ),
+    ]
+
+
+def making(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[Step]:
+    """From an empty new table to one that equals the live one and has all it needs; only the swap is left then."""
+    make = Step(
+        "make the new table",
+        tuple(build.target_table(move, dress)),
+        facts.exists(move.target),
+        locks=(Lock(move.source, "ACCESS SHARE"),),
+    )
+    finished = month_steps(move, dress, span) if move.to_months else _finish_plain(connection, move, dress)
+    return [
+        make,
+        *(new_months(move, dress, span) if move.to_months else []),
+        _copy(connection, move, dress),
+        _replay_unindexed(connection, move, dress),
+        *finished,
+        Step(
+            "catch up with what was captured",
+            tuple(replay.statements(move, dress)),
+            facts.no_row(move.keys),
+            locks=tuple(Lock(table, "ACCESS SHARE") for table in _live(connection, move)),
+            grows="rows",
+            action=lambda own: replay.catch_up(own, move, dress),
+        ),
+        Step(
+            "verify count and checksum of every month",
+            tuple(verify.statements(move)),
+            sql.SQL("SELECT verified_at IS NOT NULL FROM {}").format(move.record),
+            locks=tuple(Lock(table, "ACCESS SHARE") for table in _live(connection, move)),
+            grows="rows",
+            lane="verify",
+            in_transaction=False,
+            action=lambda own: _verify(own, move),
+        ),
+        Step(
+            "gather statistics",
+            (sql.SQL("ANALYZE {}").format(move.target),),
+            facts.is_analyzed(move.target),
+            lane="statistics",
+            in_transaction=False,
+        ),
+    ]
+
+
+def _verify(connection: BaseDatabaseWrapper, move: Move) -> None:
+    swap.require_unchanged(connection, move)
+    verify.verify(connection, move)
+
+
+def swapping(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[Step]:
+    """The one moment that others can feel."""
+    return [
+        Step(
+            "swap the names",
+            tuple(swap.renames(move, dress)),
+            facts.is_partitioned(move.source.identifier, wanted=move.to_months),
+            locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in _live(connection, move)),
+            grows="" if move.to_months else "months",
+            action=lambda own: swap.swap(own, move, dress),
+        )
+    ]
+
+
+def ending(move: Move, old: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
+    """What is dropped after the swap: the old table month by month, and the working tables; the record goes last."""
+    return [*dropping(old, months, keys), drop_working_tables(move)]
+
+
+def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
+    """Drop a table that nobody uses, months first: one that is dropped attached takes no lock on a referenced table."""
+    return [
+        *(Step(f"drop {month}", (_drop(month.identifier),), facts.is_gone(month.identifier)) for month in months),
+        *(
+            Step(
+                f"take the foreign key {key.name} off {table}",
+                (sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(key.name)),),
+                sql.SQL("SELECT NOT ({})").format(facts.has_constraint(table.identifier, key.name)),
+                locks=(Lock(key.references, "ACCESS EXCLUSIVE"),),
+            )
+            for key in keys
+        ),
+        Step(f"drop {table}", (_drop(table.identifier),), facts.is_gone(table.identifier)),
+    ]
+
+
+def drop_working_tables(move: Move) -> Step:
+    """The record goes last, with all else: while it is there, a run knows that something is left."""
+    tables = [_drop(name) for name in ((move.stage,) if move.to_months else ()) + (move.keys, move.chunks)]
+    function = sql.SQL("DROP FUNCTION IF EXISTS {}()").format(move.function)
+    return Step("drop the working tables", (*tables, function, _drop(move.record)), facts.is_gone(move.record))
+
+
+def _drop(name: sql.Identifier) -> sql.Composed:
+    return sql.SQL("DROP TABLE IF EXISTS {}").format(name)
+
+
+def _live(connection: BaseDatabaseWrapper, move: Move) -> list[Relation]:
+    """The live table and its partitions: locks go to each."""
+    return [move.source, *catalog.partitions(connection, move.source)]
+
+
+def _copy(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> Step:
+    live = _live(connection, move)
+    return Step(
+        "copy all rows, chunk by chunk, by several workers",
+        tuple(rows.copy_statement(move, dress, table.identifier, sql.SQL("")) for table in (live[1:] or live)),
+        facts.no_row(move.chunks, "rows IS NULL"),
+        locks=tuple(Lock(table, "ACCESS SHARE") for table in live),
+        grows="rows",
+        in_transaction=False,
+        action=lambda own: copying.copy_all(own, move, dress),
+    )
+
+
+def _replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> Step:
+    return Step(
+        "bring the copy to one moment, so that unique indexes can be built",
+        tuple(replay.unindexed_statements(move, dress)),
+        sql.SQL("SELECT settled_at IS NOT NULL FROM {}").format(move.record),
+        locks=tuple(Lock(table, "ACCESS SHARE") for table in _live(connection, move)),
+        grows="rows",
+        action=lambda own: replay.replay_unindexed(own, move, dress),
+    )
+
+
+def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[Step]:
+    """Indexes side by side, the largest first, so that none is alone at the end; then the rest of the dress."""
+    sizes = catalog.index_sizes(connection, move.source)
+    keys = sorted(dress.keys, key=lambda key: -sizes.get(key.name, 0))
+    return [
+        *(_index(move, key) for key in keys),
+        *(
+            Step(
+                f"make the trigger {trigger.name}",
+                tuple(wardrobe.create_trigger(trigger, move.target)),
+                facts.has_trigger(move.target, trigger.name),
+            )
+            for trigger in dress.triggers
+        ),
+        *(step for key in dress.foreign_keys for step in foreign_key_steps(key, move.target, "")),
+        Step(
+            "vacuum",
+            (sql.SQL("VACUUM {}").format(move.target),),
+            facts.is_vacuumed(move.target),
+            in_transaction=False,
+        ),
+    ]
+
+
+def _index(move: Move, key: Key) -> Step:
+    name = suffixed(key.name, TARGET)
+    return Step(
+        f"build {key.name}",
+        (wardrobe.create_key(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
+        facts.exists(sql.Identifier(move.source.schema, name)),
+        lane=key.name,
+    )
