@@ -161,6 +161,23 @@ def create_key(move: Move, key: Key, table: sql.Identifier, name: str) -> sql.Co
     return sql.SQL("CREATE {}INDEX {} ON {} {}").format(unique, sql.Identifier(name), table, sql.SQL(key.method))
 
 
+def create_unique(move: Move, key: Key, table: sql.Identifier, name: str) -> sql.Composed:
+    """The index of a constraint without the constraint. Lock: SHARE on `table`, so that others are built beside it."""
+    return sql.SQL("CREATE UNIQUE INDEX {} ON {} ({}){}").format(
+        sql.Identifier(name),
+        table,
+        sql.SQL(", ").join(map(sql.Identifier, key_columns(move, key))),
+        sql.SQL(" NULLS NOT DISTINCT" if key.nulls_not_distinct else ""),
+    )
+
+
+def constrain(key: Key, table: sql.Identifier, name: str) -> sql.Composed:
+    """Make the unique index `name` a constraint. Lock: ACCESS EXCLUSIVE on `table`, for a moment."""
+    return sql.SQL("ALTER TABLE {} ADD CONSTRAINT {name} {} USING INDEX {name}").format(
+        table, sql.SQL("PRIMARY KEY" if key.constraint == "p" else "UNIQUE"), name=sql.Identifier(name)
+    )
+
+
 def index_comment(move: Move, key: Key, name: str) -> list[sql.Composed]:
     """The comment of an index, for the one that takes its place under `name`. Lock: SHARE UPDATE EXCLUSIVE on that."""
     if key.comment is None:

@@ -162,6 +162,7 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
     keys = sorted(dress.keys, key=lambda key: -sizes.get(key.name, 0))
     return [
         *(_index(move, key) for key in keys),
+        *(_constraint(move, key) for key in dress.keys if key.constraint),
         *(
             Step(
                 f"make the trigger {trigger.name}",
@@ -182,9 +183,20 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
 
 def _index(move: Move, key: Key) -> Step:
     name = suffixed(key.name, TARGET)
+    # A constraint's index is built without it, or it would wait for all others: ALTER TABLE wants the table for itself.
+    build_it = wardrobe.create_unique if key.constraint else wardrobe.create_key
     return Step(
         f"build {key.name}",
-        (wardrobe.create_key(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
+        (build_it(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
         facts.exists(sql.Identifier(move.source.schema, name)),
         lane=key.name,
+    )
+
+
+def _constraint(move: Move, key: Key) -> Step:
+    name = suffixed(key.name, TARGET)
+    return Step(
+        f"make {key.name} a constraint",
+        (wardrobe.constrain(key, move.target, name),),
+        facts.has_constraint(move.target, name),
     )
