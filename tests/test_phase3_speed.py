@@ -1,8 +1,10 @@
 """Phase 3 under load against the same end state made offline, in one run: a ratio is shown, nothing is judged by it."""
 
 import re
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.core.management import call_command
@@ -48,27 +50,51 @@ def floor(table: str, time_column: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("audit_rows", "session_rows", "count"),
-    [(3_000, 1_000, 2), pytest.param(2_000_000, 500_000, 8, marks=pytest.mark.scale)],
+    ("audit_rows", "session_rows", "loads"),
+    [
+        (3_000, 1_000, {"2 clients": (2, 0.0)}),
+        pytest.param(
+            2_000_000,
+            500_000,
+            {"nobody else": (0, 0.0), "8 clients at 2 steps a second": (8, 0.5), "8 clients without a pause": (8, 0.0)},
+            marks=pytest.mark.scale,
+        ),
+    ],
 )
-def test_against_the_floor(cluster, audit_rows, session_rows, count, capsys):
+def test_against_the_floor(cluster, audit_rows, session_rows, loads, capsys):
+    """A step of a client is some forty statements; without a pause eight of them keep two processors busy."""
     call_command("migrate", database=ALIAS, verbosity=0)
     call_command("migrate", "pam", BEGIN, database=ALIAS, verbosity=0)
     Client(ALIAS, "seed").step(0)
     add_audit_rows(ALIAS, audit_rows)
     add_sessions(ALIAS, session_rows)
     offline = floor("audit_logs", "timestamp") + floor("sessions", "created_at")
-    clients = [Client(ALIAS, f"client-{number}") for number in range(count)]
-    with writers(count, lambda writer, number: clients[writer].step(number)):
-        there = elapsed(cluster, "pam")
-        assert partitions(ALIAS, "sessions") != {}
-        back = elapsed(cluster, "pam", BEGIN)
-        assert partitions(ALIAS, "sessions") == {}
+    told = [f"\n{audit_rows:,} audit rows, {session_rows:,} sessions; of the floor's speed ({offline:.0f} s):"]
+    for load, (count, pause) in loads.items():
+        with busy(count, pause, load) as steps:
+            there = elapsed(cluster, "pam")
+            assert partitions(ALIAS, "sessions") != {}
+            back = elapsed(cluster, "pam", BEGIN)
+            assert partitions(ALIAS, "sessions") == {}
+        told.append(f"{load}: {offline / there:.2f} there, {offline / back:.2f} back ({sum(steps):,} steps)")
     with capsys.disabled():
-        print(
-            f"\n{audit_rows:,} audit rows, {session_rows:,} sessions, {count} clients: of the floor's speed"
-            f" {offline / there:.2f} there ({there:.0f} s), {offline / back:.2f} back ({back:.0f} s)"
-        )
+        print("\n  ".join(told))
+
+
+@contextmanager
+def busy(count: int, pause: float, load: str) -> Iterator[list[int]]:
+    """So many clients, each of which rests so many seconds after each step."""
+    if not count:
+        yield []
+        return
+    clients = [Client(ALIAS, f"{load}-{number}") for number in range(count)]
+
+    def step(writer: int, number: int) -> None:
+        clients[writer].step(number)
+        threading.Event().wait(pause)
+
+    with writers(count, step) as steps:
+        yield steps
 
 
 def elapsed(cluster: Cluster, *target: str) -> float:
