@@ -50,11 +50,11 @@ def read_environment(variables: Mapping[str, str], embedded_folder: Path) -> Env
     return Environment(_own_database(url), secret_key, hosts, debug=False)
 
 
-def whole_number(variables: Mapping[str, str], name: str, default: int) -> int:
-    """A variable that counts something, at least 1; ImproperlyConfigured if it is set to anything else."""
+def whole_number(variables: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    """A variable that counts something, at least `least`; ImproperlyConfigured if it is set to anything else."""
     text = variables.get(name, "").strip() or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number from 1 on, such as {default}; it is {text!r}.")
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least} on, such as {default}; it is {text!r}.")
     return int(text)
 
 

@@ -18,6 +18,10 @@ POSTGRES_EXTRA_DB_BACKEND_BASE = "menshun.backend"
 # How many months of partitions are made ahead of now, and how many workers copy rows when a table is converted.
 PAM_PARTITION_PREMAKE = whole_number(os.environ, "PAM_PARTITION_PREMAKE", 4)
 PAM_COPY_WORKERS = whole_number(os.environ, "PAM_COPY_WORKERS", 2)
+# That copy holds while a replica is so many megabytes behind, or a commit takes so many times what it took before; 0:
+# whatever they do. A replica in good health may be behind by the 16 MB that each worker is at, and some more.
+PAM_COPY_REPLICA_LAG_MB = whole_number(os.environ, "PAM_COPY_REPLICA_LAG_MB", max(256, 64 * PAM_COPY_WORKERS), least=0)
+PAM_COPY_COMMIT_FACTOR = whole_number(os.environ, "PAM_COPY_COMMIT_FACTOR", 10, least=0)
 PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

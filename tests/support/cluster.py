@@ -75,6 +75,10 @@ class Cluster:
         os.chown(self.folder, self.account.uid, self.account.gid)
         let_read(programs.folders_to_read(self.bindir))
         open_the_way(self.account, self.bindir / "postgres")
+        self._fill()
+
+    def _fill(self) -> None:
+        """Make the data folder."""
         password_file = self.folder / "password"
         password_file.write_text(self.password)
         programs.initdb(

@@ -10,6 +10,7 @@ from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.move import Move
 from pam.postgres.online_copy.parallel import in_parallel
 from pam.postgres.online_copy.progress import progress_line
+from pam.postgres.online_copy.throttle import throttled
 
 logger = getLogger("pam.migrations")
 
@@ -17,12 +18,13 @@ logger = getLogger("pam.migrations")
 def copy_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     """Copy the chunks that are left. Lock: ACCESS SHARE on the live table, as a reader, for one chunk at a time."""
     left, copied = rows.chunks_left(connection, move)
-    with progress_line(connection, move, copied) as told:
+    with progress_line(connection, move, copied) as told, throttled(connection, move) as throttle:
         in_parallel(
             connection.alias,
             settings.PAM_COPY_WORKERS,
             left,
             lambda own, chunk: rows.copy(own, move, dress, chunk),
             told,
+            throttle.may_go_on,
         )
     logger.info("%s: %s rows copied", move.source, f"{rows.chunks_left(connection, move)[1]:,}")

@@ -25,8 +25,11 @@ def in_parallel(
     jobs: Iterable[Job],
     work: Callable[[BaseDatabaseWrapper, Job], int],
     told: Callable[[int], None],
+    may_begin: Callable[[threading.Event], bool] = lambda stop: not stop.is_set(),
 ) -> None:
     """Do `work` for each job, at most `workers` at once; `told` hears on the main thread what each returned.
+
+    Before each job a worker asks `may_begin`, which may wait, and returns False once the event given to it is set.
 
     The first failure ends the others after the job they are at, and is raised; so does a KeyboardInterrupt.
     """
@@ -46,7 +49,8 @@ def in_parallel(
                         job = waiting.get_nowait()
                     except queue.Empty:
                         return
-                    done.put(work(own, job))
+                    if may_begin(stop):
+                        done.put(work(own, job))
         finally:
             own.close()
 
