@@ -138,6 +138,11 @@ class Cluster:
         finally:
             connection.close()
 
+    def change(self, setting: str) -> None:
+        """Set a server setting, as in "work_mem = '1MB'", for all sessions."""
+        self.execute(f"ALTER SYSTEM SET {setting}")
+        self.execute("SELECT pg_reload_conf()")
+
     def create_database(self, name: str, options: str = "") -> None:
         """CREATE DATABASE with `options` as they stand, such as "ENCODING 'SQL_ASCII' TEMPLATE template0"."""
         self.execute(sql.SQL("CREATE DATABASE {} ").format(sql.Identifier(name)) + sql.SQL(options))

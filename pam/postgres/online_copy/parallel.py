@@ -55,8 +55,8 @@ def in_parallel(
             own.close()
 
     with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
-        futures = [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
         try:
+            futures = [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
             _until_done(futures, done, told)
         finally:
             stop.set()

@@ -247,9 +247,11 @@ class Throttle:
             )
         self._can_see = False
 
-    def end(self, watching: "Future[None]") -> None:
+    def end(self, watching: "Future[None] | None") -> None:
         """End the watcher, and on the server the commit that it may be waiting for."""
         self._end.set()
+        if watching is None:  # interrupted while it began
+            return
         wait([watching], timeout=END_SECONDS)
         # Again and again, since a cancel that comes before the statement does nothing.
         while not watching.done():
@@ -272,13 +274,14 @@ def throttled(connection: BaseDatabaseWrapper, move: Move) -> Iterator[Throttle]
     if not reasons:
         yield throttle
         return
+    watching: Future[None] | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="throttle") as pool:
-        watching = pool.submit(throttle.watch, connection.alias)
         try:
+            watching = pool.submit(throttle.watch, connection.alias)
             yield throttle
         finally:
             throttle.end(watching)
-    watching.result()
+        watching.result()
 
 
 def _tell(text: str, *values: object) -> None:
