@@ -251,9 +251,14 @@ WATCHER = (
 )
 
 
-def test_a_watcher_that_is_thrown_out_says_so_and_comes_back(lagging, many_chunks, primary, standby, settings, caplog):
+def test_a_watcher_that_is_thrown_out_says_so_and_comes_back(
+    lagging, many_chunks, primary, standby, settings, monkeypatch, caplog
+):
     """Meanwhile nothing is held: what was seen last may be over."""
     settings.PAM_COPY_REPLICA_LAG_MB = 1
+    # Workers ask some times while nobody looks.
+    monkeypatch.setattr(throttle, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(throttle, "STEP_SECONDS", 0.01)
     caplog.set_level("INFO", "pam.migrations")
     with actor(convert) as copying, at_the_end(standby.resume):
         until(lambda: "the copy holds" in caplog.text or copying.done(), "it holds")
