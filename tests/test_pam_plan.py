@@ -103,7 +103,9 @@ def test_json_and_nothing_to_do(phase2, migrated):
     plans = json.loads(out.getvalue())
     assert [plan["table"] for plan in plans] == ["public.audit_logs", "public.sessions"]
     assert all(plan["steps"] and plan["obstacles"] == [] for plan in plans)
-    assert all("Lock" in statement["lock"] or statement["lock"] for plan in plans for statement in plan["steps"])
+    assert [step["locks"] for step in plans[1]["steps"] if step["name"] == "swap the names"] == [
+        ["ACCESS EXCLUSIVE on public.sessions"]
+    ]
     assert "nothing to be done" in planned(migrated)
 
 

@@ -21,6 +21,8 @@ from tests.support.threads import writers
 from tests.test_phase2_live import OPTIONS, assert_a_wait_would_have_been_seen, client_lines
 
 BEGIN = "0010_phase3_begin"
+# 24 months.
+OLDEST, DAYS = "2024-11-03 13:37:11+00", 700
 
 
 @pytest.fixture
@@ -72,8 +74,8 @@ def test_clients_notice_nothing(cluster, audit_rows, session_rows, count, capsys
     seed = Client(ALIAS, "seed")
     for number in range(20):
         seed.step(number)
-    add_audit_rows(ALIAS, audit_rows)
-    add_sessions(ALIAS, session_rows)
+    add_audit_rows(ALIAS, audit_rows, DAYS, OLDEST)
+    add_sessions(ALIAS, session_rows, DAYS, OLDEST)
     began = timezone.now().isoformat()
     before = checksums(ALIAS, began)
     clients = [BusyClient(ALIAS, f"client-{number}") for number in range(count)]

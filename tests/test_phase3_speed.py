@@ -20,6 +20,8 @@ from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import writers
 
 BEGIN = "0010_phase3_begin"
+# 24 months.
+OLDEST, DAYS = "2024-11-03 13:37:11+00", 700
 
 
 @pytest.fixture
@@ -66,8 +68,8 @@ def test_against_the_floor(cluster, audit_rows, session_rows, loads, capsys):
     call_command("migrate", database=ALIAS, verbosity=0)
     call_command("migrate", "pam", BEGIN, database=ALIAS, verbosity=0)
     Client(ALIAS, "seed").step(0)
-    add_audit_rows(ALIAS, audit_rows)
-    add_sessions(ALIAS, session_rows)
+    add_audit_rows(ALIAS, audit_rows, DAYS, OLDEST)
+    add_sessions(ALIAS, session_rows, DAYS, OLDEST)
     offline = floor("audit_logs", "timestamp") + floor("sessions", "created_at")
     told = [f"\n{audit_rows:,} audit rows, {session_rows:,} sessions; of the floor's speed ({offline:.0f} s):"]
     for load, (count, pause) in loads.items():

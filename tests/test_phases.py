@@ -68,6 +68,31 @@ def test_zero_leaves_nothing_of_ours(database):
         assert cursor.fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "stops",
+    [
+        ("0001",),
+        ("0004",),
+        ("0090",),
+        ("0011",),
+        ("0012",),
+        ("0091", "0002"),
+        ("0091", "0010"),
+        ("0091", "0011"),
+    ],
+    ids=" then ".join,
+)
+def test_zero_from_everywhere(database, stops):
+    """Each phase there, missing, or half done; phase 3 without phase 2 as well."""
+    for app in ("contenttypes", "auth", "admin", "sessions"):
+        migrate(database, app)
+    before = objects(database)
+    for stop in stops:
+        migrate(database, "pam", stop)
+    migrate(database, "pam", "zero")
+    assert objects(database) == before
+
+
 def test_phases_are_branches(migrated):
     """Phase 3 hangs off phase 1 beside phase 2, and either goes back alone."""
     graph = MigrationExecutor(connections[migrated]).loader.graph

@@ -2,6 +2,8 @@
 
 from django.db import connections
 
+BEGIN = "2026-01-05 13:37:11+00"
+
 # A v7 id of the row's own time: 48 bits of milliseconds, the version, the variant, and chance.
 AUDIT_ROWS = """
 INSERT INTO audit_logs (
@@ -29,17 +31,17 @@ SELECT
 FROM (
     SELECT n, at, lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms
     FROM (
-        SELECT n, timestamptz '2026-01-05 13:37:11+00' + n * interval '200 days' / %(rows)s AS at
+        SELECT n, %(begin)s::timestamptz + n * interval '1 day' * %(days)s / %(rows)s AS at
         FROM generate_series(1, %(rows)s) n
     ) times
 ) rows
 """
 
 
-def add_audit_rows(alias: str, rows: int) -> None:
-    """`rows` audit events, one actor among a thousand each, over 200 days."""
+def add_audit_rows(alias: str, rows: int, days: int = 200, begin: str = BEGIN) -> None:
+    """`rows` audit events, one actor among a thousand each, spread evenly over so many days."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(AUDIT_ROWS, {"rows": rows})
+        cursor.execute(AUDIT_ROWS, {"rows": rows, "days": days, "begin": begin})
 
 
 def audit_checksum(alias: str, where: str = "true") -> tuple[int, int]:

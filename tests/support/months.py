@@ -2,6 +2,8 @@
 
 from django.db import connections
 
+from tests.support.bulk import BEGIN
+
 SESSION_ROWS = """
 INSERT INTO sessions (
     id, created_at, updated_at, session_token_hash, user_id, last_activity, expires_at, authentication_method, source_ip
@@ -14,17 +16,17 @@ SELECT
 FROM (
     SELECT n, at, lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms
     FROM (
-        SELECT n, timestamptz '2026-01-05 13:37:11+00' + n * interval '200 days' / %(rows)s AS at
+        SELECT n, %(begin)s::timestamptz + n * interval '1 day' * %(days)s / %(rows)s AS at
         FROM generate_series(1, %(rows)s) n
     ) times
 ) rows
 """
 
 
-def add_sessions(alias: str, rows: int) -> None:
-    """`rows` sessions of the oldest user, over the same 200 days as the audit rows."""
+def add_sessions(alias: str, rows: int, days: int = 200, begin: str = BEGIN) -> None:
+    """`rows` sessions of the oldest user, over the same days as the audit rows."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(SESSION_ROWS, {"rows": rows})
+        cursor.execute(SESSION_ROWS, {"rows": rows, "days": days, "begin": begin})
 
 
 def partitions(alias: str, table: str) -> dict[str, str]:
