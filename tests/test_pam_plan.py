@@ -2,11 +2,13 @@
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from pam.postgres.online_copy import obstacles
 from pam.postgres.online_copy.errors import ObstaclesFound
 from tests.support.databases import session
 from tests.support.months import left_over, partitions
@@ -41,6 +43,11 @@ OBSTACLES = {
         " VALUES (gen_random_uuid(), 'compliance', 'x', 'success', 'infinity', 'y')",
         "1 rows have no month",
     ),
+    "a name of a month's index": (
+        "CREATE TABLE theirs (); CREATE VIEW audit_logs_pkey_2026_12 AS SELECT 1",
+        'ALTER VIEW "public"."audit_logs_pkey_2026_12" RENAME TO',
+    ),
+    "a name of a working table": ("CREATE TABLE audit_logs_menshun_keys ()", '"audit_logs_menshun_keys" is taken'),
     "a child": ("CREATE TABLE child () INHERITS (audit_logs)", "inherits from it"),
 }
 
@@ -60,6 +67,7 @@ def test_an_obstacle_is_named_and_stops_migrate(phase2, what):
     assert "OBSTACLE" not in planned(phase2)
     with connections[phase2].cursor() as cursor:
         cursor.execute(statement)
+    theirs = left_over(phase2)
     told = planned(phase2)
     assert named in told
     assert "1 obstacles" in told
@@ -67,7 +75,7 @@ def test_an_obstacle_is_named_and_stops_migrate(phase2, what):
         call_command("migrate", "pam", database=phase2, verbosity=0)
     assert all(f"OBSTACLE: {obstacle}" in told for obstacle in refused.value.obstacles)
     assert not any("audit_logs_20" in name for name in partitions(phase2, "audit_logs"))
-    assert left_over(phase2) == []
+    assert left_over(phase2) == theirs
 
 
 def test_all_obstacles_at_once(phase2):
@@ -124,3 +132,35 @@ def test_a_long_report_on_users_stops_the_conversion_and_nobody_else(phase2, mon
         assert "privileged_users" in str(error.value)
     call_command("migrate", "pam", database=phase2, verbosity=0)
     assert left_over(phase2) == []
+
+
+def test_a_slot_that_nobody_reads(phase2):
+    with connections[phase2].cursor() as cursor:
+        cursor.execute("SELECT pg_create_physical_replication_slot('menshun_test_slot', true)")
+        try:
+            told = planned(phase2)
+        finally:
+            cursor.execute("SELECT pg_drop_replication_slot('menshun_test_slot')")
+    assert "The replication slot menshun_test_slot, which nobody reads, keeps" in told
+    assert "SELECT pg_drop_replication_slot('menshun_test_slot')" in told
+    assert "OBSTACLE" not in planned(phase2)
+
+
+@pytest.mark.parametrize("table", ["audit_logs", "privileged_users"])
+def test_a_long_transaction(phase2, table, monkeypatch):
+    """Of the table itself or of one that it references; a young one is none."""
+    with session(phase2) as report, report.cursor() as cursor:
+        report.autocommit = False
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert "OBSTACLE" not in planned(phase2)
+        monkeypatch.setattr(obstacles, "LONG", timedelta(0))
+        told = planned(phase2)
+        assert f"pg_terminate_backend({report.info.backend_pid})" in told
+        assert f"SELECT count(*) FROM {table}" in told
+    assert "OBSTACLE" not in planned(phase2)
+
+
+def test_too_little_disk():
+    assert obstacles.of_disk(10_000, 10_000) == obstacles.of_disk(10_000, None) == []
+    (found,) = obstacles.of_disk(3 << 30, 1 << 30)
+    assert str(found).replace("\xa0", " ").startswith("It needs 3.0 GB of disk, and 1.0 GB are free.")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psqlextra.partitioning.constants import AUTO_PARTITIONED_COMMENT
@@ -11,7 +12,7 @@ from psycopg2 import sql
 from pam.postgres.months import Month
 from pam.postgres.online_copy import dress as wardrobe
 from pam.postgres.online_copy.dress import Dress
-from pam.postgres.online_copy.move import TARGET, Move, suffixed
+from pam.postgres.online_copy.move import TARGET, Move, Span, suffixed
 
 DEFAULT_SUFFIX = "default"
 DEFAULT = sql.SQL("DEFAULT")
@@ -126,6 +127,12 @@ def oldest(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Month:
         cursor.execute(sql.SQL("SELECT min({}) FROM {}").format(move.time, move.source.identifier))
         (time,) = cursor.fetchone()
     return Month.of(min(time or now, now))
+
+
+def span_of(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Span:
+    """The months from the oldest row to `PAM_PARTITION_PREMAKE` after `now`. Lock: ACCESS SHARE, read once."""
+    last = Month.of(now).plus(settings.PAM_PARTITION_PREMAKE)
+    return Span(min(oldest(connection, move, now), last), last)
 
 
 def execute(connection: BaseDatabaseWrapper, statements: Iterable[sql.Composable]) -> None:

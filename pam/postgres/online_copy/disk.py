@@ -22,6 +22,11 @@ def size(connection: BaseDatabaseWrapper, table: Relation) -> tuple[int, int]:
     return int(rows), int(total)
 
 
+def needed(connection: BaseDatabaseWrapper, table: Relation) -> int:
+    """Bytes for one more copy of the table with its indexes, and for the WAL of writing it until it is recycled."""
+    return 2 * size(connection, table)[1]
+
+
 def free(connection: BaseDatabaseWrapper) -> int | None:
     """Free bytes where the server keeps its data, if that is on this machine, and seen by us; otherwise None."""
     host = str(connection.settings_dict.get("HOST", ""))

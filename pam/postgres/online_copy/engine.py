@@ -11,7 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, build_failed
 from pam.postgres.locks import exclusive_run, is_open
-from pam.postgres.online_copy import capture, cleanup, obstacles, rows, script, steps
+from pam.postgres.online_copy import capture, cleanup, obstacles, rows, steps
+from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import Dress, read_dress
 from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAgain
 from pam.postgres.online_copy.move import Layout, Move
@@ -119,7 +120,7 @@ def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dres
         found = obstacles.find(connection, move, now)
         if found:
             raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
-    span = record.span if record else script.span_of(connection, move, now)
+    span = record.span if record else span_of(connection, move, now)
     dress = read_dress(connection, move.source)
     run(connection, steps.beginning(connection, move, dress, span))
     require_unchanged(connection, move)

@@ -61,6 +61,11 @@ def _partitions(move: Move, span: Span) -> Iterator[tuple[str, Relation, sql.Com
     yield build.DEFAULT_SUFFIX, _relation(move, build.DEFAULT_SUFFIX), build.DEFAULT, None
 
 
+def partitions(move: Move, span: Span) -> list[Relation]:
+    """The partitions as they will be, the default one last."""
+    return [relation for _, relation, _, _ in _partitions(move, span)]
+
+
 def _relation(move: Move, suffix: str) -> Relation:
     """The partition as it will be; no look-up by its oid is made before it exists."""
     return Relation(0, move.source.schema, suffixed(move.source.name, suffix), PLAIN)

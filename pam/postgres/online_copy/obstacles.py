@@ -1,18 +1,39 @@
 """Obstacles: everything that would stop a move, found at once, before anything is changed."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.template.defaultfilters import filesizeformat
 from psycopg2 import sql
 
-from pam.postgres.months import Month, months
+from pam.postgres import activity, catalog
+from pam.postgres.locks import CONFLICTS
+from pam.postgres.online_copy import disk
+from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import read_dress
-from pam.postgres.online_copy.move import RECORD, Move, suffixed
+from pam.postgres.online_copy.month_steps import partitions
+from pam.postgres.online_copy.move import (
+    CHUNKS,
+    FUNCTION,
+    KEYS,
+    OLD,
+    RECORD,
+    STAGE,
+    TARGET,
+    Move,
+    Span,
+    suffixed,
+)
+from pam.postgres.partitioned_index import partition_index_name
 from pam.postgres.sql import query
 
-# Locks that a statement over all months takes for each: the month and its indexes.
 APPEND_ONLY = "pam_refuse_change_v1"
+WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION)
+# A transaction that has lasted so long already may well outlast every try to swap.
+LONG = timedelta(minutes=1)
+# What a slot in use may be behind, in bytes: a gigabyte.
+MOST_WAL = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,12 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
     with connection.cursor() as cursor:
         cursor.execute(query("obstacles", "in_the_catalog"), {"table": move.source.oid, "time": move.layout.time})
         found = [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
-    return found + _of_shape(connection, move) + _of_rows(connection, move) + _of_names(connection, move, now)
+        cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
+        found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
+    found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
+    found += of_disk(disk.needed(connection, move.source), disk.free(connection))
+    span = span_of(connection, move, now)
+    return found + _of_names(connection, move, span) + _of_lock_table(connection, move, span)
 
 
 def _of_shape(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
@@ -112,36 +138,63 @@ def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     return found
 
 
-def _of_names(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obstacle]:
-    """Names that months and working tables are to have, and something else has."""
-    if not move.to_months:
-        return []
+def _of_names(connection: BaseDatabaseWrapper, move: Move, span: Span) -> list[Obstacle]:
+    """Names that months, indexes and working tables are to have, and something else has."""
+    dress = read_dress(connection, move.source)
+    wanted = [suffixed(move.source.name, suffix) for suffix in WORKING]
+    wanted += [suffixed(key.name, suffix) for key in dress.keys for suffix in (TARGET, OLD)]
+    if move.to_months:
+        for month in partitions(move, span):
+            wanted += [month.name, *(partition_index_name(key.name, move.source, month) for key in dress.keys)]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT min({}) FROM {}").format(move.time, move.source.identifier))
-        (oldest,) = cursor.fetchone()
-        last = Month.of(now).plus(12)
-        wanted = [suffixed(move.source.name, month.suffix) for month in months(min(_month(oldest, now), last), last)]
-        wanted += [suffixed(move.source.name, suffix) for suffix in ("default", "menshun_new", "menshun_stage", RECORD)]
         cursor.execute(query("obstacles", "taken"), {"schema": move.source.schema, "names": wanted})
-        found = [
+        return [
             Obstacle(
                 f'The name "{name}" is taken.',
-                f'Rename it: ALTER TABLE "{move.source.schema}"."{name}" RENAME TO ...; or drop it.',
+                f'Rename it: ALTER {kind} "{move.source.schema}"."{name}" RENAME TO ...; or drop it.',
             )
-            for (name,) in cursor.fetchall()
+            for name, kind in cursor.fetchall()
         ]
+
+
+def _of_lock_table(connection: BaseDatabaseWrapper, move: Move, span: Span) -> list[Obstacle]:
+    """A statement over all months locks each, with its indexes, and the server has room for so many locks."""
+    with connection.cursor() as cursor:
         cursor.execute(query("obstacles", "lock_table"))
-        room = int(cursor.fetchone()[0])
-    locks = len(wanted) * (len(read_dress(connection, move.source).keys) + 3)
-    if locks > room:
-        found.append(
-            Obstacle(
-                f"A statement over {len(wanted)} months takes some {locks:,} locks; the server has room for {room:,}.",
-                "Raise max_locks_per_transaction and restart the server.",
-            )
+        ((room,),) = cursor.fetchall()
+    count = len(partitions(move, span)) if move.to_months else len(catalog.partitions(connection, move.source))
+    locks = count * (len(read_dress(connection, move.source).keys) + 3)
+    if locks <= room:
+        return []
+    return [
+        Obstacle(
+            f"A statement over {count} months takes some {locks:,} locks; the server has room for {room:,}.",
+            "Raise max_locks_per_transaction and restart the server.",
         )
-    return found
+    ]
 
 
-def _month(oldest: datetime | None, now: datetime) -> Month:
-    return Month.of(oldest or now)
+def _of_sessions(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
+    """Transactions that have held a lock on the table, or on one it references, for long already."""
+    dress = read_dress(connection, move.source)
+    used = [move.source, *catalog.partitions(connection, move.source), *(key.references for key in dress.foreign_keys)]
+    return [
+        Obstacle(
+            f"A transaction holds a lock on it, or on a table it references: {session}.",
+            f"Wait for it, or end it: SELECT pg_terminate_backend({session.pid}).",
+        )
+        for session in activity.holding(connection, [table.oid for table in used], CONFLICTS["ACCESS EXCLUSIVE"])
+        if session.pid and session.age and session.age > LONG
+    ]
+
+
+def of_disk(needed: int, free: int | None) -> list[Obstacle]:
+    """Too little disk, where it is known how much there is. Bytes."""
+    if free is None or free >= needed:
+        return []
+    return [
+        Obstacle(
+            f"It needs {filesizeformat(needed)} of disk, and {filesizeformat(free)} are free.",
+            "Make room where the server keeps its data.",
+        )
+    ]

@@ -14,6 +14,7 @@ from pam.postgres.errors import TableMissing
 from pam.postgres.months import months
 from pam.postgres.online_copy import disk, obstacles, script
 from pam.postgres.online_copy import dress as wardrobe
+from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import Dress, read_dress
 from pam.postgres.online_copy.engine import is_done
 from pam.postgres.online_copy.move import Layout, Move
@@ -68,7 +69,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
     found = tuple(str(obstacle) for obstacle in obstacles.find(connection, move, now))
     dress = read_dress(connection, source)
     rows, size = disk.size(connection, source)
-    span = script.span_of(connection, move, now)
+    span = span_of(connection, move, now)
     return Plan(
         table=str(source),
         to_months=to_months,
@@ -77,8 +78,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
         rows=rows,
         bytes=size,
         months=len(list(months(span.first, span.last))) if to_months else 0,
-        # One more copy of the table with its indexes, and the WAL of writing it, until the next checkpoints.
-        disk_needed=2 * size,
+        disk_needed=disk.needed(connection, source),
         disk_free=disk.free(connection),
         wal=size,
         workers=settings.PAM_COPY_WORKERS,

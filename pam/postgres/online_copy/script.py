@@ -3,27 +3,19 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
-from pam.postgres.months import Month
 from pam.postgres.online_copy import build, steps
 from pam.postgres.online_copy.dress import read_dress
-from pam.postgres.online_copy.move import OLD, Layout, Move, Span, suffixed
+from pam.postgres.online_copy.move import OLD, Layout, Move, suffixed
 from pam.postgres.online_copy.step import Step
-
-
-def span_of(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Span:
-    """The months from the oldest row to `PAM_PARTITION_PREMAKE` after `now`. Lock: ACCESS SHARE, read once."""
-    last = Month.of(now).plus(settings.PAM_PARTITION_PREMAKE)
-    return Span(min(build.oldest(connection, move, now), last), last)
 
 
 def planned(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Step]:
     """All steps of a move, as if it began now. Lock: ACCESS SHARE on the table, read once for its oldest row."""
-    dress, span = read_dress(connection, move.source), span_of(connection, move, now)
+    dress, span = read_dress(connection, move.source), build.span_of(connection, move, now)
     old = Relation(move.source.oid, move.source.schema, suffixed(move.source.name, OLD), move.source.kind)
     months = catalog.partitions(connection, move.source)
     return [

@@ -94,10 +94,22 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
 
 -- name: taken
--- Which of these names something in the schema has already.
-SELECT c.relname
+-- Which of these names something in the schema has already, and what ALTER calls it.
+SELECT c.relname, CASE WHEN c.relkind IN ('i', 'I') THEN 'INDEX' WHEN c.relkind = 'v' THEN 'VIEW'
+    WHEN c.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
+ORDER BY 1
+
+-- name: slots
+-- Replication slots that keep WAL: nobody reads from them, or their reader is far behind.
+SELECT pg_catalog.format('The replication slot %%I, %%s, keeps %%s of WAL, and will keep all that the copy writes.', s.slot_name,
+        CASE WHEN s.active THEN 'whose reader is behind' ELSE 'which nobody reads' END,
+        pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn))),
+    pg_catalog.format('Let its reader catch up, or drop it: SELECT pg_drop_replication_slot(%%L).', s.slot_name)
+FROM pg_catalog.pg_replication_slots s
+WHERE s.restart_lsn IS NOT NULL AND NOT s.temporary
+    AND (NOT s.active OR pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn) > %(most)s)
 ORDER BY 1
 
 -- name: lock_table
