@@ -31,7 +31,7 @@ SELECT
 FROM (
     SELECT n, at, lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') AS ms
     FROM (
-        SELECT n, %(begin)s::timestamptz + n * interval '1 day' * %(days)s / %(rows)s AS at
+        SELECT n, %(begin)s::timestamptz + n::float8 / %(rows)s * %(days)s * interval '1 day' AS at
         FROM generate_series(1, %(rows)s) n
     ) times
 ) rows
