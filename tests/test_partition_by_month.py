@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -204,6 +205,17 @@ def test_the_sql_names_a_lock_above_each_statement(migrated, phase2):
     assert "nothing is done" in again
 
 
+@pytest.mark.parametrize("name", ["0011", "0012"])
+def test_the_sql_on_an_empty_database(database, name):
+    """As for the tables of phase 1, which are there for a moment that nobody sees."""
+    printed = call_command("sqlmigrate", "pam", name, database=database, stdout=io.StringIO())
+    assert "swap the names" in printed
+    assert 'ALTER TABLE "public"."' in printed
+    with connections[database].cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        assert cursor.fetchall() == []
+
+
 def test_under_concurrent_writers(phase2):
     """The full proof is test_phase3_live; this one holds the operation's own promise on a plain toy."""
     toys.make_table(phase2)
@@ -218,6 +230,8 @@ def test_under_concurrent_writers(phase2):
             # Rows of its own: the server refuses one of two updates that move a row to another month at once.
             own = 1 + 3 * (number % 300) + writer
             cursor.execute("UPDATE toys SET made_at = made_at + interval '40 days' WHERE id = %s", [own])
+        # They share one interpreter with what they try to hinder, which could not keep up without a breath of theirs.
+        threading.Event().wait(0.005)
 
     with writers(3, write) as done:
         toys.forwards(phase2, OPERATION, toys.state())

@@ -12,6 +12,7 @@ from pam.postgres.monthly_model import MonthlyModel, MonthlyModelState
 from pam.postgres.online_copy import engine, script
 from pam.postgres.online_copy.move import Layout, layout_of
 from pam.postgres.operations import reviewed_sql
+from pam.postgres.operations.empty_tables import made_for_a_moment, nothing_there
 
 
 class PartitionByMonth(NotInTransactionMixin, Operation):
@@ -64,6 +65,11 @@ class PartitionByMonth(NotInTransactionMixin, Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
+        self._ensure_not_in_transaction(schema_editor)
+        if schema_editor.collect_sql and nothing_there(schema_editor.connection, app_label, from_state):
+            with made_for_a_moment(schema_editor.connection, app_label, from_state):
+                self._convert(app_label, schema_editor, to_state, to_months=True)
+            return
         self._convert(app_label, schema_editor, to_state, to_months=True)
 
     def database_backwards(
@@ -73,6 +79,7 @@ class PartitionByMonth(NotInTransactionMixin, Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
+        self._ensure_not_in_transaction(schema_editor)
         self._convert(app_label, schema_editor, to_state, to_months=False)
 
     def layout(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState) -> Layout | None:
@@ -85,7 +92,6 @@ class PartitionByMonth(NotInTransactionMixin, Operation):
     def _convert(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState, *, to_months: bool
     ) -> None:
-        self._ensure_not_in_transaction(schema_editor)
         layout = self.layout(app_label, schema_editor, state)
         if layout is None:
             return
