@@ -54,6 +54,7 @@ def target_table(move: Move, dress: Dress) -> list[sql.Composed]:
         *(wardrobe.create_key(move, key, move.target, suffixed(key.name, TARGET)) for key in dress.keys),
         *(statement for trigger in dress.triggers for statement in wardrobe.create_trigger(trigger, move.target)),
         *(line for key in dress.keys for line in wardrobe.index_comment(move, key, suffixed(key.name, TARGET))),
+        *(line for key in dress.keys for line in wardrobe.remark(key, move.target, suffixed(key.name, TARGET))),
         *wardrobe.wear(move, dress, move.target),
     ]
 
@@ -124,9 +125,14 @@ def attach(move: Move, table: sql.Identifier, bound: sql.Composable, *, proved: 
 def oldest(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Month:
     """The month of the oldest row; of `now` when there is none. Lock: ACCESS SHARE while the table is read once."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SELECT min({}) FROM {}").format(move.time, move.source.identifier))
+        # What has no month is an obstacle, told with all others.
+        cursor.execute(
+            sql.SQL("SELECT min({time}) FROM {} WHERE {time} >= '0001-01-01 00:00+00' AND {time} < {}").format(
+                move.source.identifier, sql.Literal(now.isoformat()), time=move.time
+            )
+        )
         (time,) = cursor.fetchone()
-    return Month.of(min(time or now, now))
+    return Month.of(time or now)
 
 
 def span_of(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Span:

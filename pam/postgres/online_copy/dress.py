@@ -1,5 +1,6 @@
 """What a table wears beside its rows: read from the live table, put on the one that takes its place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,15 @@ class Column:
     generated: str
     identity: str
     statistics: int
+    options: list[str]
 
 
 @dataclass(frozen=True)
 class Key:
-    """An index of the live table. `constraint` is p, u or empty; `method` is its definition from USING on."""
+    """An index of the live table. `constraint` is p, u or empty; `method` is its definition from USING on.
+
+    `comment` is the index's, `remark` its constraint's.
+    """
 
     name: str
     constraint: str
@@ -37,6 +42,7 @@ class Key:
     nulls_not_distinct: bool
     columns: tuple[str, ...]
     comment: str | None
+    remark: str | None
     method: str
 
 
@@ -46,6 +52,7 @@ class ForeignKey:
 
     name: str
     definition: str
+    comment: str | None
     references: Relation
 
 
@@ -56,6 +63,7 @@ class Trigger:
     name: str
     for_each_row: bool
     enabled: str
+    comment: str | None
     function: str
     head: str
     tail: str
@@ -80,6 +88,7 @@ class Dress:
     foreign_keys: tuple[ForeignKey, ...]
     triggers: tuple[Trigger, ...]
     grants: tuple[Grant, ...]
+    revoked: tuple[str | None, ...]
     owner: str
     comment: str | None
     is_ours: bool
@@ -107,15 +116,18 @@ def read_dress(connection: BaseDatabaseWrapper, table: Relation) -> Dress:
     return Dress(
         columns=tuple(Column(*row) for row in rows("columns")),
         keys=tuple(
-            Key(name, constraint, unique, nulls, tuple(columns), about, _after(prefix, definition))
-            for name, constraint, unique, nulls, columns, about, prefix, definition in rows("indexes")
+            Key(name, constraint, unique, nulls, tuple(columns), comment, remark, _after(prefix, definition))
+            for name, constraint, unique, nulls, columns, comment, remark, prefix, definition in rows("indexes")
         ),
-        foreign_keys=tuple(ForeignKey(name, text, Relation(*to)) for name, text, *to in rows("foreign_keys")),
+        foreign_keys=tuple(
+            ForeignKey(name, text, comment, Relation(*to)) for name, text, comment, *to in rows("foreign_keys")
+        ),
         triggers=tuple(
-            Trigger(name, each_row, enabled, function, *_around(on, definition))
-            for name, each_row, enabled, definition, on, function in rows("triggers")
+            Trigger(name, each_row, enabled, comment, function, *_around(on, definition))
+            for name, each_row, enabled, comment, function, definition, on in rows("triggers")
         ),
         grants=tuple(Grant(*row) for row in rows("grants")),
+        revoked=tuple(role for (role,) in rows("revoked")),
         owner=owner,
         comment=comment,
         is_ours=is_ours,
@@ -186,6 +198,20 @@ def index_comment(move: Move, key: Key, name: str) -> list[sql.Composed]:
     return [sql.SQL("COMMENT ON INDEX {} IS {}").format(index, sql.Literal(key.comment))]
 
 
+def remark(key: Key, table: sql.Identifier, name: str) -> list[sql.Composed]:
+    """The comment of an index's constraint, for the one that takes its place under `name`."""
+    return comment_on("CONSTRAINT", name, table, key.remark)
+
+
+def comment_on(kind: str, name: str, table: sql.Identifier, comment: str | None) -> list[sql.Composed]:
+    """The comment of a constraint or trigger, if it has one. Lock: at most SHARE UPDATE EXCLUSIVE on `table`."""
+    if comment is None:
+        return []
+    return [
+        sql.SQL("COMMENT ON {} {} ON {} IS {}").format(sql.SQL(kind), sql.Identifier(name), table, sql.Literal(comment))
+    ]
+
+
 def create_trigger(trigger: Trigger, table: sql.Identifier) -> list[sql.Composed]:
     """The statements that give `table` this trigger, enabled as it was. Lock: SHARE ROW EXCLUSIVE on it."""
     name = sql.Identifier(trigger.name)
@@ -193,6 +219,7 @@ def create_trigger(trigger: Trigger, table: sql.Identifier) -> list[sql.Composed
     return [
         sql.SQL("{} ON {} {}").format(sql.SQL(trigger.head), table, sql.SQL(trigger.tail)),
         sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(table, sql.SQL(enable), name),
+        *comment_on("TRIGGER", trigger.name, table, trigger.comment),
     ]
 
 
@@ -206,8 +233,15 @@ def wear(move: Move, dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
 
 
 def statistics(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
-    """The columns' statistics targets, where they are not the default."""
-    return [
+    """The columns' statistics targets and options such as n_distinct, where they are not the default."""
+    options = [
+        sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET ({})").format(
+            table, sql.Identifier(column.name), _assigned(column.options)
+        )
+        for column in dress.columns
+        if column.options
+    ]
+    return options + [
         sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET STATISTICS {}").format(
             table, sql.Identifier(column.name), sql.Literal(column.statistics)
         )
@@ -225,18 +259,21 @@ def owned(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
 
 def options(dress: Dress) -> sql.Composable:
     """The storage parameters as CREATE TABLE takes them. A partitioned table has none of its own."""
-    pairs = [option.split("=", 1) for option in dress.options]
-    if not pairs:
+    if not dress.options:
         return sql.SQL("")
-    listed = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.SQL(name), sql.Literal(value)) for name, value in pairs)
-    return sql.SQL(" WITH ({})").format(listed)
+    return sql.SQL(" WITH ({})").format(_assigned(dress.options))
+
+
+def _assigned(options: Iterable[str]) -> sql.Composed:
+    """Options as the catalog has them, as a statement takes them."""
+    pairs = (option.split("=", 1) for option in options)
+    return sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.SQL(name), sql.Literal(value)) for name, value in pairs)
 
 
 def _grants(dress: Dress, table: sql.Identifier) -> list[sql.Composed]:
-    if not dress.grants:
-        return []
-    owner = sql.Identifier(dress.owner)
-    statements = [sql.SQL("REVOKE ALL ON {} FROM {}, PUBLIC").format(table, owner)]
+    """What the live table grants and nothing else, whatever ALTER DEFAULT PRIVILEGES gives to a new one."""
+    roles = sql.SQL(", ").join([*(sql.Identifier(role) for role in dress.revoked if role), sql.SQL("PUBLIC")])
+    statements = [sql.SQL("REVOKE ALL ON {} FROM {}").format(table, roles)] if dress.revoked else []
     for grant in dress.grants:
         column = sql.SQL(" ({})").format(sql.Identifier(grant.column)) if grant.column else sql.SQL("")
         statements.append(

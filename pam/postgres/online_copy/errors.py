@@ -53,4 +53,4 @@ class ObstaclesFound(MenshunError):
     def __init__(self, table: str, obstacles: Sequence[str]) -> None:
         self.obstacles = tuple(obstacles)
         listed = "\n  ".join(obstacles)
-        super().__init__(f"{table} cannot be converted yet; nothing was changed:\n  {listed}\n{NEXT}")
+        super().__init__(f"{table} cannot be converted yet, and is in use as it was:\n  {listed}\n{NEXT}")

@@ -27,7 +27,10 @@ def new_months(move: Move, dress: Dress, span: Span) -> list[Step]:
         *(
             Step(
                 f"give the new table the foreign key {key.name}",
-                (build.foreign_key(key, move.target, validated=True),),
+                (
+                    build.foreign_key(key, move.target, validated=True),
+                    *wardrobe.comment_on("CONSTRAINT", key.name, move.target, key.comment),
+                ),
                 facts.has_constraint(move.target, key.name),
                 locks=(Lock(key.references, "SHARE ROW EXCLUSIVE"),),
             )
@@ -112,11 +115,14 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
     )
 
 
-def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str) -> Iterator[Step]:
+def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str, comment: str | None = None) -> Iterator[Step]:
     """Add it unchecked under a short lock, then read the rows under one that hinders nobody."""
     yield Step(
         f"add {key.name} to {facts.text_of(table)}",
-        (build.foreign_key(key, table, validated=False),),
+        (
+            build.foreign_key(key, table, validated=False),
+            *wardrobe.comment_on("CONSTRAINT", key.name, table, comment),
+        ),
         facts.has_constraint(table, key.name),
         locks=(Lock(key.references, "SHARE ROW EXCLUSIVE"),),
         lane=lane,

@@ -8,6 +8,7 @@ from django.template.defaultfilters import filesizeformat
 from psycopg2 import sql
 
 from pam.postgres import activity, catalog
+from pam.postgres.catalog import Relation
 from pam.postgres.locks import CONFLICTS
 from pam.postgres.online_copy import disk
 from pam.postgres.online_copy.build import span_of
@@ -34,6 +35,7 @@ WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION)
 LONG = timedelta(minutes=1)
 # What a slot in use may be behind, in bytes: a gigabyte.
 MOST_WAL = 1 << 30
+WITHOUT_MONTH = "{time} IS NULL OR NOT pg_catalog.isfinite({time}) OR {time} < '0001-01-01 00:00+00'"
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,22 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
 
     Locks: ACCESS SHARE on the table, which is read once for its times and once for keys that are twice there.
     """
+    tables = [move.source, *catalog.partitions(connection, move.source)]
+    found = [obstacle for table in tables for obstacle in hanging_on(connection, table, move.layout.time)]
     with connection.cursor() as cursor:
-        cursor.execute(query("obstacles", "in_the_catalog"), {"table": move.source.oid, "time": move.layout.time})
-        found = [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
         cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
         found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
     found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
     found += of_disk(disk.needed(connection, move.source), disk.free(connection))
     span = span_of(connection, move, now)
     return found + _of_names(connection, move, span) + _of_lock_table(connection, move, span)
+
+
+def hanging_on(connection: BaseDatabaseWrapper, table: Relation, time: str) -> list[Obstacle]:
+    """What hangs on the table and would not come along. Reads the catalog only, in some milliseconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("obstacles", "in_the_catalog"), {"table": table.oid, "time": time})
+        return [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
 
 
 def _of_shape(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
@@ -103,17 +112,15 @@ def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     found: list[Obstacle] = []
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("SELECT count(*) FROM {} WHERE {time} IS NULL OR NOT pg_catalog.isfinite({time})").format(
-                move.source.identifier, time=move.time
-            )
+            sql.SQL("SELECT count(*) FROM {} WHERE ").format(move.source.identifier)
+            + sql.SQL(WITHOUT_MONTH).format(time=move.time)
         )
         (count,) = cursor.fetchone()
         if count:
             found.append(
                 Obstacle(
-                    f"{count:,} rows have no month: their {move.layout.time} is NULL or infinity.",
-                    f"Give them a time, or delete them: WHERE {move.layout.time} IS NULL OR NOT"
-                    f" isfinite({move.layout.time}).",
+                    f"{count:,} rows have no month: their {move.layout.time} is NULL, infinity, or before the year 1.",
+                    f"Give them a time, or delete them: WHERE {WITHOUT_MONTH.format(time=move.layout.time)}.",
                 )
             )
         for columns in (move.layout.primary_key, *move.layout.uniques.values()):
@@ -169,7 +176,8 @@ def _of_lock_table(connection: BaseDatabaseWrapper, move: Move, span: Span) -> l
     return [
         Obstacle(
             f"A statement over {count} months takes some {locks:,} locks; the server has room for {room:,}.",
-            "Raise max_locks_per_transaction and restart the server.",
+            "Raise max_locks_per_transaction and restart the server; or, if a few rows are much older than all others, "
+            "see whether their times are right.",
         )
     ]
 

@@ -1,7 +1,6 @@
 """Catch up: make the copy's row what the live table's row is now, for each captured key. Idempotent."""
 
 from logging import getLogger
-from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,7 +17,9 @@ BATCH = 2000
 # After so many batches in which the backlog set no new low, writers are as fast as we are.
 ROUNDS_WITHOUT_PROGRESS = 20
 
-TAKE = sql.SQL("DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n LIMIT {limit}) RETURNING id, time")
+TAKE = sql.SQL(
+    "DELETE FROM {keys} WHERE n IN (SELECT n FROM {keys} ORDER BY n LIMIT {limit}) RETURNING id::text, time::text"
+)
 
 # Only what differs: a row that is equal already must not be touched, since the table may refuse changes. Keys stand as
 # constants, so that the planner looks at the months they are in and no others.
@@ -155,8 +156,8 @@ def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifi
     return len(taken)
 
 
-def _array(values: list[Any], of: sql.SQL) -> sql.Composed:
-    texts = sql.SQL(", ").join(sql.Literal(str(value)) for value in dict.fromkeys(values))
+def _array(values: list[str], of: sql.SQL) -> sql.Composed:
+    texts = sql.SQL(", ").join(sql.Literal(value) for value in dict.fromkeys(values))
     return sql.SQL("ARRAY[{}]::{}[]").format(texts, of)
 
 

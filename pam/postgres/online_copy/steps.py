@@ -171,7 +171,7 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
             )
             for trigger in dress.triggers
         ),
-        *(step for key in dress.foreign_keys for step in foreign_key_steps(key, move.target, "")),
+        *(step for key in dress.foreign_keys for step in foreign_key_steps(key, move.target, "", key.comment)),
         Step(
             "vacuum",
             (sql.SQL("VACUUM {}").format(move.target),),
@@ -197,6 +197,6 @@ def _constraint(move: Move, key: Key) -> Step:
     name = suffixed(key.name, TARGET)
     return Step(
         f"make {key.name} a constraint",
-        (wardrobe.constrain(key, move.target, name),),
+        (wardrobe.constrain(key, move.target, name), *wardrobe.remark(key, move.target, name)),
         facts.has_constraint(move.target, name),
     )

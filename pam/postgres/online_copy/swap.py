@@ -8,9 +8,9 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.locks import with_locks
-from pam.postgres.online_copy import capture
+from pam.postgres.online_copy import capture, obstacles
 from pam.postgres.online_copy.dress import Dress
-from pam.postgres.online_copy.errors import StartAgain, TooBusy, TooFarBehind
+from pam.postgres.online_copy.errors import ObstaclesFound, StartAgain, TooBusy, TooFarBehind
 from pam.postgres.online_copy.move import OLD, TARGET, Move, suffixed
 from pam.postgres.online_copy.replay import replay, replay_all
 
@@ -39,7 +39,7 @@ def renames(move: Move, dress: Dress) -> list[sql.Composed]:
 
 
 def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    """Take the lock, replay the last keys, rename. Raises StartAgain, TooBusy, LockUnavailable, nothing changed.
+    """Take the lock, replay the last keys, rename. Raises StartAgain, ObstaclesFound, TooBusy, LockUnavailable.
 
     Lock: ACCESS EXCLUSIVE on the live table (and its partitions), asked for 50 ms at a time with pauses; held for some
     milliseconds, whatever the number of rows and months. Between tries the copy catches up.
@@ -66,6 +66,9 @@ def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
         if cursor.fetchone()[0] > MOST_KEYS:
             raise TooFarBehind
         require_unchanged(connection, move)
+        found = obstacles.hanging_on(connection, move.source, move.layout.time)
+        if found:
+            raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
         replay(cursor, move, dress, move.source.identifier, MOST_KEYS)
         # A deferred foreign key would refuse a rename while its check is outstanding.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -43,9 +43,10 @@ SELECT pg_catalog.format('The row security policy %%I hangs on it.', p.polname),
 FROM pg_catalog.pg_policy p
 WHERE p.polrelid = %(table)s
 UNION ALL
-SELECT 'Row security is on.', pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY.', c.oid::regclass)
+SELECT 'Row security is on, or forced.',
+    pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY.', c.oid::regclass)
 FROM pg_catalog.pg_class c
-WHERE c.oid = %(table)s AND c.relrowsecurity
+WHERE c.oid = %(table)s AND (c.relrowsecurity OR c.relforcerowsecurity)
 UNION ALL
 SELECT pg_catalog.format('The rule %%I hangs on it.', r.rulename), pg_catalog.format('DROP RULE %%I ON %%s.', r.rulename, r.ev_class::regclass)
 FROM pg_catalog.pg_rewrite r
@@ -84,6 +85,54 @@ UNION ALL
 SELECT pg_catalog.format('%%s is a partition that is not a plain table.', c.oid::regclass), pg_catalog.format('Detach it: ALTER TABLE %%s DETACH PARTITION %%s.', i.inhparent::regclass, c.oid::regclass)
 FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %(table)s AND c.relispartition AND c.relkind <> 'r'
+UNION ALL
+SELECT pg_catalog.format('A column of %%s has its row type.', d.objid::regclass),
+    pg_catalog.format('ALTER TABLE %%s DROP COLUMN that is of the type %%s.', d.objid::regclass, c.oid::regclass)
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class c ON c.oid = %(table)s
+WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_type'::regclass AND d.deptype = 'n'
+    AND d.refobjid IN (SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = c.reltype OR t.typelem = c.reltype AND t.typelem <> 0)
+UNION ALL
+SELECT pg_catalog.format('The constraint %%I is %%s, which a partitioned table cannot have or this would lose.', k.conname, pg_catalog.pg_get_constraintdef(k.oid)),
+    pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I, and add it again afterwards.', k.conrelid::regclass, k.conname)
+FROM pg_catalog.pg_constraint k
+LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u')
+LEFT JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+WHERE k.conrelid = %(table)s AND (
+    (k.contype = 'c' AND k.connoinherit)
+    OR (k.contype IN ('p', 'u') AND (k.condeferrable OR x.indnatts <> x.indnkeyatts OR i.reloptions IS NOT NULL))
+)
+UNION ALL
+SELECT 'It is UNLOGGED, and the new one would be logged.', pg_catalog.format('ALTER TABLE %%s SET LOGGED.', c.oid::regclass)
+FROM pg_catalog.pg_class c
+WHERE c.oid = %(table)s AND c.relpersistence <> 'p'
+UNION ALL
+SELECT pg_catalog.format('It is marked as clustered by %%s.', x.indexrelid::regclass), pg_catalog.format('ALTER TABLE %%s SET WITHOUT CLUSTER.', x.indrelid::regclass)
+FROM pg_catalog.pg_index x
+WHERE x.indrelid = %(table)s AND x.indisclustered
+UNION ALL
+SELECT pg_catalog.format('The index %%s has a statistics target of its own.', x.indexrelid::regclass),
+    pg_catalog.format('ALTER INDEX %%s ALTER COLUMN %%s SET STATISTICS -1, and set it again afterwards.', x.indexrelid::regclass, a.attnum)
+FROM pg_catalog.pg_index x JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indexrelid
+WHERE x.indrelid = %(table)s AND coalesce(a.attstattarget, -1) >= 0
+UNION ALL
+SELECT DISTINCT pg_catalog.format('%%I granted privileges on it, and only its owner could grant them again.', r.rolname),
+    pg_catalog.format('Let the owner grant them, and take them back as that role: SET ROLE %%I.', r.rolname)
+FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e JOIN pg_catalog.pg_roles r ON r.oid = e.grantor
+WHERE c.oid = %(table)s AND e.grantor <> c.relowner
+UNION ALL
+SELECT pg_catalog.format('%%s lies in the tablespace %%I, and what takes its place would lie in %%I.', part.oid::regclass, part.spcname, part.ours),
+    pg_catalog.format('Make the new ones there too: ALTER ROLE %%I SET default_tablespace = %%L.', current_user, part.spcname)
+FROM (
+    SELECT c.oid, coalesce(s.spcname, d.spcname) AS spcname,
+        coalesce(nullif(pg_catalog.current_setting('default_tablespace'), ''), d.spcname) AS ours
+    FROM pg_catalog.pg_class c
+    LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
+    JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
+    JOIN pg_catalog.pg_tablespace d ON d.oid = b.dattablespace
+    WHERE c.oid = %(table)s OR c.oid IN (SELECT x.indexrelid FROM pg_catalog.pg_index x WHERE x.indrelid = %(table)s)
+) part
+WHERE part.spcname <> part.ours
 UNION ALL
 SELECT pg_catalog.format('The prepared transaction %%L of %%s could hold its locks for ever.', p.gid, p.owner), pg_catalog.format('ROLLBACK PREPARED %%L, or COMMIT PREPARED.', p.gid)
 FROM pg_catalog.pg_prepared_xacts p
