@@ -47,6 +47,8 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     wanted = [(table, "ACCESS EXCLUSIVE") for table in (move.source, *catalog.partitions(connection, move.source))]
     for attempt in range(1, ATTEMPTS + 1):
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
+        # Under the lock too; here so that it ends early, and that the server has read the catalog before it is locked.
+        _require_free(connection, move)
         try:
             with_locks(connection, wanted, lambda: _swap(connection, move, dress))
         except TooFarBehind:
@@ -65,16 +67,20 @@ def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
         )
         if cursor.fetchone()[0] > MOST_KEYS:
             raise TooFarBehind
-        require_unchanged(connection, move)
-        found = obstacles.hanging_on(connection, move.source, move.layout.time)
-        if found:
-            raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
+        _require_free(connection, move)
         replay(cursor, move, dress, move.source.identifier, MOST_KEYS)
         # A deferred foreign key would refuse a rename while its check is outstanding.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in renames(move, dress):
             cursor.execute(statement)
     logger.info("%s: swapped; its lock was held for %.0f ms", move.source, (time.monotonic() - began) * 1000)
+
+
+def _require_free(connection: BaseDatabaseWrapper, move: Move) -> None:
+    require_unchanged(connection, move)
+    found = obstacles.hanging_on(connection, move.source, move.layout.time)
+    if found:
+        raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
 
 
 def require_unchanged(connection: BaseDatabaseWrapper, move: Move) -> None:

@@ -88,10 +88,10 @@ WHERE i.inhparent = %(table)s AND c.relispartition AND c.relkind <> 'r'
 UNION ALL
 SELECT pg_catalog.format('A column of %%s has its row type.', d.objid::regclass),
     pg_catalog.format('ALTER TABLE %%s DROP COLUMN that is of the type %%s.', d.objid::regclass, c.oid::regclass)
-FROM pg_catalog.pg_depend d
-JOIN pg_catalog.pg_class c ON c.oid = %(table)s
-WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_type'::regclass AND d.deptype = 'n'
-    AND d.refobjid IN (SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = c.reltype OR t.typelem = c.reltype AND t.typelem <> 0)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_type t ON t.oid = c.reltype
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_type'::regclass AND d.refobjid = ANY (ARRAY[t.oid, t.typarray])
+WHERE c.oid = %(table)s AND d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype = 'n'
 UNION ALL
 SELECT pg_catalog.format('The constraint %%I is %%s, which a partitioned table cannot have or this would lose.', k.conname, pg_catalog.pg_get_constraintdef(k.oid)),
     pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I, and add it again afterwards.', k.conrelid::regclass, k.conname)
