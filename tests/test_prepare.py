@@ -24,7 +24,7 @@ MEANWHILE = {
         "ALTER TABLE sessions DISABLE TRIGGER menshun_capture; UPDATE sessions SET request_count = 7;"
         " ALTER TABLE sessions ENABLE ALWAYS TRIGGER menshun_capture"
     ),
-    "the table is rewritten": "CLUSTER sessions USING sessions_pkey",
+    "the table is rewritten": "CLUSTER sessions USING sessions_pkey; ALTER TABLE sessions SET WITHOUT CLUSTER",
     "it is emptied": "TRUNCATE sessions",
     "rows go": "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions LIMIT 100)",
     "a hot row": "DO 'BEGIN FOR n IN 1..1000 LOOP UPDATE sessions SET request_count = n WHERE id ="
