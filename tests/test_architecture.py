@@ -19,6 +19,7 @@ LAYERS = [
     "checks",
     "role_file",
     "directory_roles",
+    "company",
     "admin",
     "management",
 ]

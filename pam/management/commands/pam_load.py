@@ -1,0 +1,79 @@
+"""`manage.py pam_load --profile small|medium|large`: a company that could exist, into an empty database."""
+
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from tqdm import tqdm
+
+from pam.company.load import Wish, load
+from pam.company.profiles import PROFILES
+from pam.management.interrupts import sigterm_as_interrupt
+from pam.postgres.errors import run_again
+from pam.role_file import read_roles
+
+ROLES = Path(__file__).resolve().parents[2] / "data" / "entra_directory_roles.json"
+MOST_MONTHS = 120
+
+
+class Command(BaseCommand):
+    """Load people, identities, credentials, assignments, sessions, and the audit events that all this causes."""
+
+    help = "Load a made-up company: the same seed and time give the same rows. All in one transaction; then ANALYZE."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--profile", choices=PROFILES, default="small", help="audit events: 20,000, 1 or 10 million"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same rows; default: 1")
+        parser.add_argument("--months", type=_months, default=12, help="so many months of 30 days; default: 12")
+        parser.add_argument(
+            "--until", type=_time, default=None, metavar="TIME", help="ISO 8601 with a zone, exclusive; default: now"
+        )
+        parser.add_argument("--append", action="store_true", help="also if there are people already")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+
+    def handle(self, *, profile: str, seed: int, months: int, until: datetime | None, **options: Any) -> None:
+        wish = Wish(PROFILES[profile], seed, months, until or timezone.now())
+        again = f"python manage.py pam_load --profile {profile} --seed {seed} --months {months}"
+        again += f" --until {until.isoformat()}" if until else ""
+        again += " --append" if options["append"] else ""
+        again += f" --database {options['database']}"
+        began = time.monotonic()
+        bar = tqdm(
+            total=wish.profile.events, unit=" events", unit_scale=True, leave=False, disable=not sys.stderr.isatty()
+        )
+        try:
+            with sigterm_as_interrupt(), run_again(again), bar:
+                counts = load(options["database"], wish, read_roles(ROLES), append=options["append"], told=bar.update)
+        except KeyboardInterrupt as interrupt:
+            raise CommandError(
+                f"Stopped; no row of it was kept. VACUUM gives its space back. Begin anew: {again}"
+            ) from interrupt
+        for table, rows in counts.items():
+            self.stdout.write(f"{table}: {rows:,} rows")
+        rows, seconds = sum(counts.values()), time.monotonic() - began
+        self.stdout.write(f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} a second, ANALYZE included")
+
+
+def _months(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_MONTHS:
+        raise ArgumentTypeError(f"{text!r} is not a number of months from 1 to {MOST_MONTHS}.")
+    return int(text)
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = parse_datetime(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r}: {error}. Such as 2026-11-24T13:37:11Z") from error
+    if found is None or found.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} is no time with a zone. Such as 2026-11-24T13:37:11Z")
+    return found.astimezone(UTC)
