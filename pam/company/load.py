@@ -97,7 +97,7 @@ def _make_months(alias: str, wish: Wish) -> None:
 def _load(
     connection: BaseDatabaseWrapper, wish: Wish, roles: list[Role], told: Callable[[int], object]
 ) -> dict[str, int]:
-    chance, calendar = Random(wish.seed), Calendar(list)
+    chance, calendar = Random(wish.seed), Calendar(list)  # noqa: S311 (nothing here is a secret)
     first = PrivilegedUser.all_objects.using(connection.alias).count() + 1
     span = (wish.begin, wish.until)
     people, user_rows = users(chance, wish.profile.users, first, *span)

@@ -7,48 +7,8 @@ from random import Random
 from pam.company.lines import Sheet, key, line, plain_key
 
 DOMAIN = "contoso.example"
-FIRST = [
-    "Ada",
-    "Bo",
-    "Chen",
-    "Dina",
-    "Emre",
-    "Fatima",
-    "Goran",
-    "Hana",
-    "Ivo",
-    "Jun",
-    "Kofi",
-    "Lena",
-    "Mei",
-    "Nils",
-    "Olga",
-    "Pia",
-    "Quinn",
-    "Rosa",
-    "Sven",
-    "Tara",
-]
-LAST = [
-    "Abe",
-    "Berg",
-    "Costa",
-    "Diaz",
-    "Eze",
-    "Fischer",
-    "Gupta",
-    "Hansen",
-    "Ito",
-    "Jonas",
-    "Khan",
-    "Lopez",
-    "Meyer",
-    "Novak",
-    "Okafor",
-    "Patel",
-    "Rossi",
-    "Sato",
-]
+FIRST = ("Ada", "Bo", "Chen", "Dina", "Emre", "Fatima", "Goran", "Hana", "Ivo", "Jun", "Kofi", "Lena", "Mei", "Nils")
+LAST = ("Abe", "Berg", "Costa", "Diaz", "Eze", "Fischer", "Gupta", "Hansen", "Ito", "Jonas", "Khan", "Lopez", "Novak")
 DEPARTMENTS = {
     "IT Operations": 30,
     "Security": 14,

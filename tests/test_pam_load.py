@@ -1,0 +1,239 @@
+"""`pam_load`: a company whose rows agree with each other, the same for a seed, and all of it or nothing."""
+
+import io
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from pam.company import load as loading
+from pam.company.load import TABLES, PeopleThere, Wish, load
+from pam.company.profiles import PROFILES, Profile
+from pam.management.commands.pam_load import ROLES
+from pam.models import AuditLog, PrivilegedUser
+from pam.role_file import read_roles
+from tests.support.databases import throwaway_database
+from tests.support.manage import run, start
+from tests.support.servers import server_under_alias
+
+UNTIL = datetime(2026, 8, 17, 13, 37, 11, tzinfo=UTC)
+TINY = Profile(users=30, identities=12, events=3_000)
+WISH = Wish(TINY, seed=7, months=3, until=UNTIL)
+
+# What must not be there: rows that speak of something that is otherwise.
+DISAGREEMENTS = {
+    "an event of a session that is not there": """
+        SELECT FROM audit_logs a WHERE session_id IS NOT NULL
+            AND NOT EXISTS (SELECT FROM sessions s WHERE s.id = a.session_id AND s.user_id = a.actor_user_id)""",
+    "a session without its sign-in": """
+        SELECT FROM sessions s WHERE NOT EXISTS (SELECT FROM audit_logs a WHERE a.session_id = s.id
+            AND a.action = 'sign_in' AND a.timestamp = s.created_at)""",
+    "a session whose count of operations is not that of its events": """
+        SELECT FROM sessions s WHERE privileged_operations_count <> (SELECT count(*) FROM audit_logs a
+            WHERE a.session_id = s.id AND a.event_type = 'privileged_operation')""",
+    "a sign-out that is not the end of its session": """
+        SELECT FROM audit_logs a JOIN sessions s ON s.id = a.session_id
+        WHERE a.action = 'sign_out' AND (s.terminated_at IS DISTINCT FROM a.timestamp OR s.is_active)""",
+    "an event after the end of its session": """
+        SELECT FROM audit_logs a JOIN sessions s ON s.id = a.session_id WHERE a.timestamp > s.terminated_at""",
+    "a user whose sign-ins are not his sessions": """
+        SELECT FROM privileged_users u
+        WHERE sign_in_count <> (SELECT count(*) FROM sessions s WHERE s.user_id = u.id)""",
+    "a rotation without its two events": """
+        SELECT FROM credential_rotations r WHERE status IN ('completed', 'failed')
+            AND 2 <> (SELECT count(*) FROM audit_logs a WHERE a.correlation_id = r.id::text)
+            AND completed_at < '2026-08-17 13:37:11+00'""",
+    "an assignment without its event": """
+        SELECT FROM role_assignments r WHERE NOT EXISTS (SELECT FROM audit_logs a
+            WHERE a.target_resource_id = r.id::text AND a.action = 'assign_role' AND a.timestamp = r.assigned_at)""",
+    "a revoked assignment without its event": """
+        SELECT FROM role_assignments r WHERE revoked_at IS NOT NULL AND NOT EXISTS (SELECT FROM audit_logs a
+            WHERE a.target_resource_id = r.id::text AND a.action = 'revoke_role' AND a.timestamp = r.revoked_at)""",
+    "an event at or after the end": "SELECT FROM audit_logs WHERE timestamp >= '2026-08-17 13:37:11+00'",
+    "an event before the beginning": "SELECT FROM audit_logs WHERE timestamp < '2026-05-19 00:00+00'",
+    "a row in the default partition": "SELECT FROM audit_logs_default UNION ALL SELECT FROM sessions_default",
+    "a manager who is not there": """
+        SELECT FROM privileged_users u WHERE manager_upn IS NOT NULL
+            AND NOT EXISTS (SELECT FROM privileged_users m WHERE m.upn = u.manager_upn)""",
+}
+
+
+def fill(alias: str, wish: Wish = WISH, *, append: bool = False) -> dict[str, int]:
+    return load(alias, wish, read_roles(ROLES), append=append, told=lambda events: None)
+
+
+def sums(alias: str) -> dict[str, tuple[int, int]]:
+    """Count and checksum of all rows of each table."""
+    found = {}
+    with connections[alias].cursor() as cursor:
+        for table in ("directory_roles", *TABLES):
+            cursor.execute(f"SELECT count(*), sum(hashtextextended((t.*)::text, 0)::numeric)::text FROM {table} t")
+            found[table] = cursor.fetchone()
+    return found
+
+
+def test_rows_agree_with_each_other(migrated):
+    counts = fill(migrated)
+    assert counts["audit_logs"] == AuditLog.objects.using(migrated).count()
+    assert 2_000 < counts["audit_logs"] < 5_000
+    assert all(counts.values())
+    with connections[migrated].cursor() as cursor:
+        for what, query in DISAGREEMENTS.items():
+            cursor.execute(f"SELECT count(*) FROM ({query}) found")
+            assert (what, cursor.fetchone()) == (what, (0,))
+
+
+def test_the_shape_of_life(migrated):
+    """Few do most, nights and weekends are quiet, some rotations fail, some assignments are emergencies."""
+    fill(migrated, Wish(Profile(users=60, identities=30, events=12_000), seed=3, months=3, until=UNTIL))
+    with connections[migrated].cursor() as cursor:
+
+        def one(query: str) -> float:
+            cursor.execute(query)
+            return float(cursor.fetchone()[0])
+
+        assert one("SELECT count(*) FROM directory_roles") == 138
+        busiest = "SELECT sum(n) FROM (SELECT count(*) n FROM sessions GROUP BY user_id ORDER BY 1 DESC LIMIT 6) top"
+        assert one(busiest) > 0.3 * one("SELECT count(*) FROM sessions")
+        weekend = one("SELECT count(*) FROM sessions WHERE extract(isodow FROM created_at) > 5")
+        assert 0 < weekend < 0.1 * one("SELECT count(*) FROM sessions")
+        night = one("SELECT count(*) FROM sessions WHERE extract(hour FROM created_at AT TIME ZONE 'UTC') < 5")
+        assert night < 0.05 * one("SELECT count(*) FROM sessions")
+        assert one("SELECT count(*) FROM credential_rotations WHERE status = 'failed'") > 0
+        assert one("SELECT count(*) FROM credentials WHERE status = 'active' AND next_rotation_date < now()") > 0
+        assert one("SELECT count(*) FROM role_assignments WHERE is_emergency") > 0
+        assert one("SELECT count(*) FROM role_assignments WHERE NOT is_active") > 0
+        assert one("SELECT count(DISTINCT identity_type) FROM service_identities") == 5
+
+
+def test_one_seed_one_company(migrated_template, migrated):
+    fill(migrated)
+    with throwaway_database("second", migrated_template) as second:
+        fill(second)
+        assert sums(second) == sums(migrated)
+    with throwaway_database("third", migrated_template) as third:
+        fill(third, Wish(TINY, seed=8, months=3, until=UNTIL))
+        assert sums(third)["audit_logs"] != sums(migrated)["audit_logs"]
+
+
+def test_plain_tables_too(phase2):
+    assert fill(phase2)["sessions"] > 0
+
+
+def test_people_are_there_already(migrated):
+    fill(migrated)
+    before = sums(migrated)
+    with pytest.raises(PeopleThere, match=r"30 people .* pam_load --append"):
+        fill(migrated)
+    assert sums(migrated) == before
+    more = fill(migrated, Wish(TINY, seed=9, months=3, until=UNTIL), append=True)
+    assert sums(migrated)["audit_logs"][0] == before["audit_logs"][0] + more["audit_logs"]
+    assert PrivilegedUser.objects.using(migrated).count() == 60
+
+
+def test_statistics_are_there(migrated):
+    fill(migrated)
+    with connections[migrated].cursor() as cursor:
+        cursor.execute("SELECT DISTINCT tablename FROM pg_stats WHERE tablename = ANY (%s)", [TABLES])
+        assert {name for (name,) in cursor.fetchall()} == set(TABLES)
+
+
+def test_stopped_in_the_middle(migrated, monkeypatch):
+    def interrupted(*args: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "COUNT_SIGN_INS", "SELECT pg_cancel_backend(pg_backend_pid())")
+    with pytest.raises(Exception, match="canceling statement"):
+        fill(migrated)
+    assert PrivilegedUser.objects.using(migrated).count() == 0
+    monkeypatch.setattr(loading, "_load", interrupted)
+    with pytest.raises(
+        CommandError, match=r"no row of it was kept.*Begin anew: python manage.py pam_load --profile small"
+    ):
+        call_command("pam_load", database=migrated)
+    monkeypatch.undo()
+    fill(migrated)
+
+
+def test_the_command_tells_what_it_did(migrated):
+    out = io.StringIO()
+    call_command("pam_load", database=migrated, until=UNTIL, months=2, stdout=out)
+    assert "privileged_users: 120 rows" in out.getvalue()
+    assert "a second, ANALYZE included" in out.getvalue()
+    with pytest.raises(PeopleThere):
+        call_command("pam_load", database=migrated)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--profile", "huge"], "invalid choice: 'huge' (choose from"),
+        (["--months", "0"], "'0' is not a number of months from 1 to 120"),
+        (["--until", "2026-08-17T13:37:11"], "is no time with a zone. Such as"),
+        (["--until", "2026-08-99T13:37:11Z"], "Such as"),
+    ],
+)
+def test_bad_input(arguments, told):
+    with pytest.raises(CommandError) as refused:
+        call_command("pam_load", *arguments)
+    assert told in str(refused.value)
+
+
+def test_without_tables(database):
+    with pytest.raises(Exception, match=r"no table privileged_users .* showmigrations pam"):
+        call_command("pam_load", database=database)
+
+
+def copied(alias: str, table: str, file: Path, direction: str) -> None:
+    """All columns but the generated ones, out to a file or in from it, as psql's copy would."""
+    with connections[alias].cursor() as cursor, file.open("w" if direction == "TO STDOUT" else "r") as stream:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+            [table],
+        )
+        (columns,) = cursor.fetchone()
+        source = f"(SELECT {columns} FROM {table})" if direction == "TO STDOUT" else f"{table} ({columns})"
+        cursor.copy_expert(f"COPY {source} {direction}", stream)
+
+
+@pytest.mark.scale
+def test_speed_against_a_raw_copy(migrated_template, migrated, tmp_path, capsys):
+    wish = Wish(PROFILES["medium"], seed=7, months=12, until=UNTIL)
+    began = time.perf_counter()
+    fill(migrated, wish)
+    ours = time.perf_counter() - began
+    tables = ["directory_roles", *TABLES]
+    for table in tables:
+        copied(migrated, table, tmp_path / table, "TO STDOUT")
+    with throwaway_database("raw", migrated_template) as raw:
+        loading._make_months(raw, wish)
+        began = time.perf_counter()
+        for table in tables:
+            copied(raw, table, tmp_path / table, "FROM STDIN")
+        theirs = time.perf_counter() - began
+        assert sums(raw) == sums(migrated)
+    with capsys.disabled():
+        print(f"\npam_load --profile medium, with ANALYZE: {theirs / ours:.2f} of the speed of a raw COPY")
+
+
+@pytest.mark.scale
+def test_memory_does_not_grow(django_db_blocker: DjangoDbBlocker, capsys):
+    """The most memory that the process had, as the kernel says."""
+    told = []
+    with django_db_blocker.unblock(), server_under_alias({"max_wal_size": "8GB"}) as cluster:
+        run(cluster, "migrate", "-v0")
+        for profile in ("small", "medium", "large"):
+            process = start(cluster, "pam_load", "--profile", profile, "--append")
+            assert process.stdout is not None
+            process.stdout.read()
+            _, status, used = os.wait4(process.pid, 0)
+            assert status == 0
+            told.append(f"{profile} {used.ru_maxrss / 1024:.0f} MB")
+    with capsys.disabled():
+        print("\npam_load, most memory: " + ", ".join(told))
