@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -64,6 +64,11 @@ def advisory_holder(connection: BaseDatabaseWrapper, first: int, second: int) ->
     """The session that holds the advisory lock of these two keys in this database, or None."""
     sessions = _sessions(connection, "advisory_pids", first=first, second=second)
     return sessions[0] if sessions else None
+
+
+def reading_as_of_before(connection: BaseDatabaseWrapper, time: datetime) -> list[Session]:
+    """The other sessions in a transaction that reads as of before `time`, as far as this role may see them."""
+    return _sessions(connection, "old_snapshot_pids", time=time)
 
 
 def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pam.postgres.activity import Session
 from pam.postgres.errors import NEXT, MenshunError
 
 
@@ -32,6 +33,18 @@ class TooBusy(MenshunError):
             f"{table}: at each of {attempts} tries more changes waited than may be replayed while others wait for the "
             "swap. The copy is kept, changes are still captured, and the table is in use as it was. At a quieter "
             "moment: python manage.py migrate"
+        )
+
+
+class OldSnapshot(MenshunError):
+    """A transaction would look into the new table as of a time at which its rows were not there yet."""
+
+    def __init__(self, table: str, sessions: Sequence[Session]) -> None:
+        listed = "".join(f"\n  {session}" for session in sessions)
+        super().__init__(
+            f"{table}: the copy is ready and kept, but to a transaction that began before, at REPEATABLE READ or with "
+            f"an open cursor, its rows would be missing. It is:{listed}\n"
+            f"Wait for it, or end it: SELECT pg_terminate_backend(<pid>). {NEXT}"
         )
 
 

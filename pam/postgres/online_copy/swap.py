@@ -6,11 +6,11 @@ from logging import getLogger
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres import catalog
+from pam.postgres import activity, catalog, locks
 from pam.postgres.locks import with_locks
 from pam.postgres.online_copy import capture, obstacles
 from pam.postgres.online_copy.dress import Dress
-from pam.postgres.online_copy.errors import ObstaclesFound, StartAgain, TooBusy, TooFarBehind
+from pam.postgres.online_copy.errors import ObstaclesFound, OldSnapshot, StartAgain, TooBusy, TooFarBehind
 from pam.postgres.online_copy.move import OLD, TARGET, Move, suffixed
 from pam.postgres.online_copy.replay import replay, replay_all
 
@@ -39,13 +39,16 @@ def renames(move: Move, dress: Dress) -> list[sql.Composed]:
 
 
 def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
-    """Take the lock, replay the last keys, rename. Raises StartAgain, ObstaclesFound, TooBusy, LockUnavailable.
+    """Take the lock, replay the last keys, rename.
+
+    Raises StartAgain, ObstaclesFound, OldSnapshot, TooBusy, LockUnavailable; then nothing is swapped.
 
     Lock: ACCESS EXCLUSIVE on the live table (and its partitions), asked for 50 ms at a time with pauses; held for some
     milliseconds, whatever the number of rows and months. Between tries the copy catches up.
     """
     wanted = [(table, "ACCESS EXCLUSIVE") for table in (move.source, *catalog.partitions(connection, move.source))]
     for attempt in range(1, ATTEMPTS + 1):
+        _wait_for_old_snapshots(connection, move)
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
         # Under the lock too; here so that it ends early, and that the server has read the catalog before it is locked.
         _require_free(connection, move)
@@ -56,6 +59,23 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
             continue
         return
     raise TooBusy(str(move.source), ATTEMPTS)
+
+
+def _wait_for_old_snapshots(connection: BaseDatabaseWrapper, move: Move) -> None:
+    """A table that takes another's place is not MVCC-safe: to a snapshot from before the copy, its rows are missing.
+
+    Who has read the live table in that transaction holds a lock on it, which the swap waits for anyhow; here are those
+    who may still turn to it. https://www.postgresql.org/docs/current/mvcc-caveats.html
+    """
+    record = capture.recorded(connection, move)
+    if record is None or record.verified_at is None:
+        raise StartAgain("the copy was never verified")
+    for attempt in range(1, locks.BRIEF.attempts + 1):
+        sessions = activity.reading_as_of_before(connection, record.verified_at)
+        if not sessions:
+            return
+        time.sleep(locks.BRIEF.pause(attempt))
+    raise OldSnapshot(str(move.source), sessions)
 
 
 def _swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:

@@ -43,6 +43,15 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
     AND l.classid = %(first)s AND l.objid = %(second)s
 
+-- name: old_snapshot_pids
+-- The other sessions whose transaction began before a time and still reads as of then (REPEATABLE READ, SERIALIZABLE, an
+-- open cursor). One that runs its only statement has locked what it reads already.
+SELECT a.pid
+FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend'
+    AND a.pid <> pg_catalog.pg_backend_pid() AND a.backend_xmin IS NOT NULL AND a.xact_start < %(time)s
+    AND (a.state <> 'active' OR a.query_start > a.xact_start)
+
 -- name: build_progress
 -- How far the index build of a session (by pid) is: its phase, and what is done and in all of the unit it counts.
 SELECT
