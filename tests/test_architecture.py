@@ -20,6 +20,8 @@ LAYERS = [
     "role_file",
     "directory_roles",
     "company",
+    "explain",
+    "workload",
     "admin",
     "management",
 ]

@@ -110,7 +110,9 @@ def _session(company: Company, day: datetime, until: datetime, sessions: list[st
     time = min(time, expires)
     logout = time + timedelta(minutes=chance.uniform(1, 20))
     ended, reason = (logout, "logout") if chance.random() < 0.8 and logout < expires else (expires, "timeout")
-    is_active = ended >= until
+    # A few stay open past their end: what the clean-up has not seen yet.
+    forgotten = reason == "timeout" and ended > until - timedelta(days=7) and chance.random() < 0.3
+    is_active = forgotten or ended >= until
     if reason == "logout" and not is_active:
         events.append(
             event(

@@ -96,6 +96,15 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]
 
 
 @contextmanager
+def read_only(connection: BaseDatabaseWrapper, statement_ms: int) -> Iterator[None]:
+    """A read-only transaction whose statements end after so many milliseconds (SQLSTATE 57014)."""
+    with transaction.atomic(using=connection.alias, durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(statement_ms)])
+        yield
+
+
+@contextmanager
 def _settings(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
     before = _set(connection, settings)
     with _followed_by(connection, lambda: _set(connection, before)):

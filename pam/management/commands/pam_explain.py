@@ -1,0 +1,145 @@
+"""`manage.py pam_explain [NAME…]`: the named queries' plans against what each promises."""
+
+import json
+from argparse import ArgumentParser
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from pam.explain.judge import Verdict, judge
+from pam.explain.plans import explain
+from pam.explain.sample import Sample
+from pam.postgres.errors import sqlstate
+from pam.workload import QUERIES
+
+TIMEOUT_MS = 60_000
+# Who reads the file with --against must know what it says.
+FORMAT = 1
+
+
+class Command(BaseCommand):
+    """Explain, judge, compare."""
+
+    help = "EXPLAIN of the queries that matter: index, partitions, rows, buffers, each against its bound."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="*", metavar="NAME", help="queries; default: all")
+        parser.add_argument("--analyze", action="store_true", help="run them, read-only, and count buffers and rows")
+        parser.add_argument("--timeout", type=int, default=TIMEOUT_MS, metavar="MS", help="for each; default: 60000")
+        parser.add_argument("--json", action="store_true", help="for a program")
+        parser.add_argument("--save", type=Path, metavar="FILE", help="keep the facts")
+        parser.add_argument("--against", type=Path, metavar="FILE", help="compare with facts that were kept before")
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+
+    def handle(self, *, names: list[str], database: str, **options: Any) -> None:
+        unknown = sorted(set(names) - QUERIES.keys())
+        if unknown:
+            raise CommandError(f"No query is called {', '.join(unknown)}. There are: {', '.join(sorted(QUERIES))}")
+        before = _read(options["against"]) if options["against"] else None
+        verdicts = _verdicts(database, names or list(QUERIES), options["analyze"], options["timeout"])
+        if options["save"]:
+            options["save"].write_text(json.dumps(_document(verdicts), indent=2), encoding="utf-8")
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(verdicts), indent=2))
+        elif before is not None:
+            self._compare(verdicts, before)
+        else:
+            for verdict in verdicts:
+                self._show(verdict)
+        if not names:
+            self._unneeded(database)
+        failed = [verdict.name for verdict in verdicts if not verdict.passes]
+        if failed:
+            raise CommandError(
+                f"{len(failed)} of {len(verdicts)} queries do not keep their promise: {', '.join(failed)}"
+            )
+
+    def _show(self, verdict: Verdict) -> None:
+        word = self.style.SUCCESS("ok  ") if verdict.passes else self.style.ERROR("FAIL")
+        self.stdout.write(f"{word} {verdict.name:32} {_told(verdict)}")
+        for text in (*verdict.findings, *verdict.remarks):
+            self.stdout.write(f"       {text}")
+
+    def _compare(self, verdicts: list[Verdict], before: dict[str, Any]) -> None:
+        for verdict in verdicts:
+            self._show(verdict)
+            facts, old = verdict.facts, before.get(verdict.name)
+            if not facts or not old:
+                continue
+            told = [f"index {', '.join(old['indexes']) or 'none'} -> {', '.join(facts.indexes) or 'none'}"]
+            told.append(f"partitions {old['partitions']} -> {facts.partitions}")
+            if facts.buffers is not None and old["buffers"] is not None:
+                told.append(f"buffers {old['buffers']:,} -> {facts.buffers:,}")
+            if facts.milliseconds and old["milliseconds"]:
+                told.append(f"time x {facts.milliseconds / old['milliseconds']:.2f}")
+            self.stdout.write("       was: " + "; ".join(told))
+
+    def _unneeded(self, database: str) -> None:
+        needed = {name for query in QUERIES.values() for name in query.indexes}
+        for name in sorted(_indexes(database) - needed):
+            if name.startswith("ix_"):
+                self.stderr.write(f"no named query needs {name}")
+
+
+def _verdicts(alias: str, names: list[str], analyze: bool, timeout_ms: int) -> list[Verdict]:
+    sample, there = Sample(alias), _indexes(alias)
+    verdicts = []
+    for name in names:
+        query = QUERIES[name]
+        try:
+            facts = explain(alias, query.build(sample), analyze=analyze, timeout_ms=timeout_ms)
+        except Error as error:
+            told = f"the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})"
+            verdicts.append(Verdict(name, (told,), (), None, None))
+        else:
+            verdicts.append(judge(query, facts, there))
+    return verdicts
+
+
+def _indexes(alias: str) -> set[str]:
+    """The valid indexes of the tables that this session sees, those of partitions left out."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid"
+            " WHERE x.indisvalid AND NOT c.relispartition AND pg_catalog.pg_table_is_visible(c.oid)"
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _told(verdict: Verdict) -> str:
+    facts = verdict.facts
+    if facts is None:
+        return ""
+    told = [", ".join(facts.indexes) or "scan", f"{facts.partitions} of {facts.partitions_there} partitions"]
+    if facts.actual_rows is not None:
+        told += [f"{facts.actual_rows:,} rows (expected {facts.planned_rows:,})"]
+        told += [f"{facts.buffers:,} of {verdict.bound:,} buffers", f"{facts.milliseconds:.1f} ms"]
+    return "; ".join(told)
+
+
+def _document(verdicts: list[Verdict]) -> dict[str, Any]:
+    queries = {
+        verdict.name: {
+            **(asdict(verdict.facts) if verdict.facts else {}),
+            "findings": verdict.findings,
+            "bound": verdict.bound,
+        }
+        for verdict in verdicts
+    }
+    return {"format": FORMAT, "queries": queries}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"{file} cannot be read: {error}. Make one: python manage.py pam_explain --save {file}"
+        ) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise CommandError(f"{file} was not made by pam_explain. Make one: python manage.py pam_explain --save {file}")
+    queries: dict[str, Any] = document["queries"]
+    return queries

@@ -1,0 +1,165 @@
+"""`pam_explain`: each named query keeps its promise, and which one does not is said by name."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from pam.company.load import Wish, load
+from pam.company.profiles import Profile
+from pam.explain.judge import judge
+from pam.explain.plans import Facts
+from pam.explain.sample import NoRows
+from pam.management.commands.pam_load import ROLES
+from pam.role_file import read_roles
+from pam.workload import QUERIES
+from tests.support.databases import database_name, throwaway_database
+from tests.support.document import INDEXES
+from tests.test_pam_load import UNTIL
+
+# Its planner needs extended statistics to know how rare the denied among the authorizations are.
+GUESSED = "denials_of_a_month"
+WISH = Wish(Profile(users=400, identities=150, events=40_000), seed=5, months=3, until=UNTIL)
+
+
+@pytest.fixture(scope="module")
+def company_template(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iterator[str]:
+    with django_db_blocker.unblock(), throwaway_database("explained", migrated_template) as alias:
+        load(alias, WISH, read_roles(ROLES), append=False, told=lambda events: None)
+        with connections[alias].cursor() as cursor:
+            cursor.execute("VACUUM")
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def company(django_db_blocker: DjangoDbBlocker, company_template: str) -> Iterator[str]:
+    with django_db_blocker.unblock(), throwaway_database("company", company_template) as alias:
+        yield alias
+
+
+def explained(alias: str, *names: str, **options: Any) -> tuple[str, str]:
+    """What it printed, and how it ended."""
+    out = io.StringIO()
+    try:
+        call_command("pam_explain", *names, database=alias, stdout=out, stderr=io.StringIO(), **options)
+    except CommandError as error:
+        return out.getvalue(), str(error)
+    return out.getvalue(), ""
+
+
+def test_every_advanced_index_has_its_query():
+    assert set(INDEXES) <= {name for query in QUERIES.values() for name in query.indexes}
+    assert len(QUERIES) >= 25
+    assert all(query.about.endswith(".") for query in QUERIES.values())
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+def test_all_keep_their_promise(company, analyze):
+    text, error = explained(company, *(QUERIES.keys() - {GUESSED}), analyze=analyze)
+    assert error == "", text
+    assert text.count("ok  ") == len(QUERIES) - 1
+    assert ("buffers" in text) is analyze
+
+
+def test_the_query_of_a_dropped_index_fails_and_names_it(company):
+    with connections[company].cursor() as cursor:
+        cursor.execute("DROP INDEX ix_audit_logs_actor_timestamp")
+    text, error = explained(company, *(QUERIES.keys() - {GUESSED}), analyze=True)
+    assert error.endswith("queries do not keep their promise: last_week_of_an_actor"), text
+    assert "the index ix_audit_logs_actor_timestamp is not there: python manage.py migrate" in text
+
+
+def test_before_phase_2_it_says_what_is_missing(company):
+    call_command("migrate", "pam", "0002_phase2_begin", database=company, verbosity=0)
+    text, error = explained(company, "compliance_events", "sign_in")
+    assert "1 of 2 queries" in error
+    assert "the index ix_audit_logs_compliance_gin is not there: python manage.py migrate" in text
+
+
+def test_plain_tables_are_compared_with_partitions(company, tmp_path):
+    file = tmp_path / "before.json"
+    names = ("last_week_of_an_actor", "export_of_the_oldest_month")
+    explained(company, *names, analyze=True, save=file)
+    call_command("migrate", "pam", "0010_phase3_begin", database=company, verbosity=0)
+    text, _ = explained(company, *names, analyze=True, against=file)
+    assert (
+        "was: index ix_audit_logs_actor_timestamp -> ix_audit_logs_actor_timestamp; partitions 1 -> 1; buffers" in text
+    )
+    assert "time x " in text
+
+
+def test_json(company):
+    text, _ = explained(company, "sign_in", json=True, analyze=True)
+    found = json.loads(text)["queries"]["sign_in"]
+    assert found["actual_rows"] == 1
+    assert found["buffers"] <= found["bound"]
+    assert found["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"names": ["nobody_asks"]}, "No query is called nobody_asks. There are: active_credentials, "),
+        ({"against": "/nowhere"}, "/nowhere cannot be read"),
+    ],
+)
+def test_bad_input(company, options, told):
+    against = Path(options["against"]) if "against" in options else None
+    _, error = explained(company, *options.get("names", []), against=against)
+    assert told in error
+
+
+def test_a_file_of_somebody_else(company, tmp_path):
+    (tmp_path / "x").write_text("[1]")
+    _, error = explained(company, against=tmp_path / "x")
+    assert "was not made by pam_explain" in error
+
+
+def test_an_empty_database(migrated):
+    with pytest.raises(NoRows, match="pam_load"):
+        call_command("pam_explain", "last_week_of_an_actor", database=migrated)
+
+
+def test_a_statement_that_takes_too_long_is_told(company):
+    text, error = explained(company, "compliance_events", analyze=True, timeout=1)
+    assert "canceling statement due to statement timeout (SQLSTATE 57014)" in " ".join(text.split())
+    assert "compliance_events" in error
+
+
+def facts(**changes: Any) -> Facts:
+    usual = {
+        "indexes": ("ix_audit_logs_actor_timestamp",),
+        "partitions": 1,
+        "partitions_there": 12,
+        "scanned_pages": 0,
+        "planned_rows": 100,
+        "actual_rows": 120,
+        "buffers": 200,
+        "milliseconds": 1.0,
+        "settings": {},
+    }
+    return Facts(**{**usual, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"indexes": (), "scanned_pages": 9000}, "it does not use ix_audit_logs_actor_timestamp, but a scan of 9,000"),
+        ({"indexes": ("another",)}, "it does not use ix_audit_logs_actor_timestamp, but another"),
+        ({"partitions": 12}, "it touches 12 of 12 partitions; 2 are enough"),
+        ({"planned_rows": 5000, "actual_rows": 3}, "the planner expected 5,000 rows, and there were 3"),
+        ({"buffers": 40_000}, "it reads 40,000 buffers; 372 are its bound"),
+    ],
+)
+def test_each_broken_promise_is_found(changes, finding):
+    query = QUERIES["last_week_of_an_actor"]
+    there = {"ix_audit_logs_actor_timestamp"}
+    assert judge(query, facts(), there).passes
+    assert any(found.startswith(finding) for found in judge(query, facts(**changes), there).findings)
