@@ -17,6 +17,7 @@ from pam.explain.judge import judge
 from pam.explain.plans import Facts
 from pam.explain.sample import NoRows
 from pam.management.commands.pam_load import ROLES
+from pam.postgres.errors import TableMissing
 from pam.role_file import read_roles
 from pam.workload import QUERIES
 from tests.support.databases import database_name, throwaway_database
@@ -125,6 +126,19 @@ def test_a_file_of_somebody_else(company, tmp_path):
 def test_an_empty_database(migrated):
     with pytest.raises(NoRows, match="pam_load"):
         call_command("pam_explain", "last_week_of_an_actor", database=migrated)
+
+
+def test_without_tables(database):
+    with pytest.raises(TableMissing, match="showmigrations pam"):
+        call_command("pam_explain", database=database)
+
+
+def test_a_read_only_role(company):
+    with connections[company].cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{database_name(company)}" SET default_transaction_read_only = on')
+    connections[company].close()
+    _, error = explained(company, "sign_in", "compliance_events", analyze=True)
+    assert error == ""
 
 
 def test_a_statement_that_takes_too_long_is_told(company):

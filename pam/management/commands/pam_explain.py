@@ -6,13 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from pam.explain.judge import Verdict, judge
 from pam.explain.plans import explain
 from pam.explain.sample import Sample
-from pam.postgres.errors import sqlstate
+from pam.postgres import catalog
+from pam.postgres.errors import TableMissing, sqlstate
 from pam.workload import QUERIES
 
 TIMEOUT_MS = 60_000
@@ -38,6 +40,7 @@ class Command(BaseCommand):
         unknown = sorted(set(names) - QUERIES.keys())
         if unknown:
             raise CommandError(f"No query is called {', '.join(unknown)}. There are: {', '.join(sorted(QUERIES))}")
+        _require_tables(database)
         before = _read(options["against"]) if options["against"] else None
         verdicts = _verdicts(database, names or list(QUERIES), options["analyze"], options["timeout"])
         if options["save"]:
@@ -82,6 +85,13 @@ class Command(BaseCommand):
         for name in sorted(_indexes(database) - needed):
             if name.startswith("ix_"):
                 self.stderr.write(f"no named query needs {name}")
+
+
+def _require_tables(alias: str) -> None:
+    connection = connections[alias]
+    for model in apps.get_app_config("pam").get_models():
+        if catalog.relation(connection, connection.ops.quote_name(model._meta.db_table)) is None:
+            raise TableMissing(model._meta.db_table)
 
 
 def _verdicts(alias: str, names: list[str], analyze: bool, timeout_ms: int) -> list[Verdict]:
