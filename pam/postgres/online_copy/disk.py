@@ -1,25 +1,33 @@
 """Sizes on the server's disk."""
 
+import json
 import os
 import shutil
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2 import sql
 
 from pam.postgres.catalog import Relation
 
 
 def size(connection: BaseDatabaseWrapper, table: Relation) -> tuple[int, int]:
-    """Rows (as the statistics say) and bytes of a table with its indexes, TOAST and partitions."""
+    """Rows (as the planner expects them, from the size of the file if nobody has run ANALYZE) and bytes of a table with
+    its indexes, TOAST and partitions. Lock: ACCESS SHARE."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint,"
+            "SELECT coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint,"
             " coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint FROM pg_catalog.pg_class c"
             " WHERE c.relkind = 'r' AND (c.oid = %s OR c.oid IN ("
             "SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = %s))",
             [table.oid, table.oid],
         )
-        rows, total = cursor.fetchone()
-    return int(rows), int(total)
+        heap, total = cursor.fetchone()
+        if not heap:
+            return 0, int(total)
+        cursor.execute(sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(table.identifier))
+        ((found,),) = cursor.fetchall()
+    (answer,) = found if isinstance(found, list) else json.loads(found)
+    return int(answer["Plan"]["Plan Rows"]), int(total)
 
 
 def needed(connection: BaseDatabaseWrapper, table: Relation) -> int:
