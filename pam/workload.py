@@ -93,6 +93,12 @@ def identities_of_an_owner(data: Sample) -> Rows:
     return ServiceIdentity.objects.filter(owner_upn=data.identity.owner_upn)
 
 
+@asked(per_row=3)
+def identities_out_of_use(data: Sample) -> Rows:
+    """The clean-up, monthly: what is switched off and marked as inactive. Reading all of a small table is right."""
+    return ServiceIdentity.objects.filter(is_active=False, status="inactive")
+
+
 @asked("ix_credentials_rotation_schedule_partial")
 def credentials_due_for_rotation(data: Sample) -> Rows:
     """The rotation worker, every minute: the oldest of what is due."""

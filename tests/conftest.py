@@ -1,6 +1,7 @@
 """Fixtures that several test modules use."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
@@ -8,8 +9,12 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from pam.company.load import Wish, load
+from pam.company.profiles import Profile
+from pam.management.commands.pam_load import ROLES
 from pam.postgres import locks
 from pam.postgres.locks import Patience
+from pam.role_file import read_roles
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
 
@@ -57,6 +62,26 @@ def phase2_template(django_db_blocker: DjangoDbBlocker, migrated_template: str) 
 def phase2(django_db_blocker: DjangoDbBlocker, phase2_template: str) -> Iterator[str]:
     """The alias of a throw-away database with phases 1 and 2 applied: all its tables are plain."""
     with django_db_blocker.unblock(), throwaway_database("phase2", phase2_template) as alias:
+        yield alias
+
+
+@pytest.fixture(scope="session")
+def company_template(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> Iterator[str]:
+    """The name of a database with all migrations applied, and a company of three months."""
+    until = datetime(2026, 11, 20, 13, 37, 11, tzinfo=UTC)
+    wish = Wish(Profile(users=400, identities=150, events=40_000), seed=5, months=3, until=until)
+    with django_db_blocker.unblock(), throwaway_database("company_template", migrated_template) as alias:
+        load(alias, wish, read_roles(ROLES), append=False, told=lambda events: None)
+        with connections[alias].cursor() as cursor:
+            cursor.execute("VACUUM")
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def company(django_db_blocker: DjangoDbBlocker, company_template: str) -> Iterator[str]:
+    """The alias of a throw-away database with a company in it."""
+    with django_db_blocker.unblock(), throwaway_database("company", company_template) as alias:
         yield alias
 
 

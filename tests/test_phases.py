@@ -32,6 +32,7 @@ def objects(alias: str) -> set[tuple[str, str]]:
             " UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
             " UNION ALL SELECT 'constraint', conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
             " UNION ALL SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal"
+            " UNION ALL SELECT 'statistics', stxname FROM pg_statistic_ext"
             " UNION ALL SELECT 'extension', extname FROM pg_extension WHERE extname <> 'plpgsql'"
         )
         return set(cursor.fetchall())
@@ -76,9 +77,10 @@ def test_zero_leaves_nothing_of_ours(database):
         ("0090",),
         ("0011",),
         ("0012",),
-        ("0091", "0002"),
-        ("0091", "0010"),
-        ("0091", "0011"),
+        ("0013",),
+        ("0092", "0002"),
+        ("0092", "0010"),
+        ("0092", "0011"),
     ],
     ids=" then ".join,
 )
@@ -96,7 +98,7 @@ def test_zero_from_everywhere(database, stops):
 def test_phases_are_branches(migrated):
     """Phase 3 hangs off phase 1 beside phase 2, and either goes back alone."""
     graph = MigrationExecutor(connections[migrated]).loader.graph
-    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0091_all_phases")
+    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0092_all_phases")
     forwards = [name for app, name in graph.forwards_plan(join) if app == "pam"]
     assert forwards.index("0090_phase2_end") < forwards.index("0010_phase3_begin"), "phase 2 runs before phase 3"
     back2 = [name for app, name in graph.backwards_plan(("pam", "0003_phase2_trigram_extension")) if app == "pam"]
@@ -124,6 +126,7 @@ def test_sqlmigrate_run_by_hand_gives_the_same_schema(migrated, database):
             "0005_phase2_unique_constraints",
             "0011_phase3_audit_logs_by_month",
             "0012_phase3_sessions_by_month",
+            "0013_phase3_extended_statistics",
         ):
             out = io.StringIO()
             call_command("sqlmigrate", "pam", name, database=database, stdout=out)

@@ -10,7 +10,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres import catalog
+from pam.postgres import catalog, extended_statistics
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import MenshunError, NameTaken, sqlstate
 from pam.postgres.locks import with_locks
@@ -78,7 +78,9 @@ def make_unattached(connection: BaseDatabaseWrapper, move: Move, dress: Dress, m
     if found:
         _require_unfinished(connection, found)
         left.append(sql.SQL("DROP TABLE {}").format(name))
-    execute(connection, [*left, *new_month(move, dress, month)])
+    table = Relation(0, move.source.schema, suffixed(move.source.name, month.suffix), catalog.PLAIN)
+    gathered = extended_statistics.for_partition(connection, move.source, table)
+    execute(connection, [*left, *new_month(move, dress, month), *gathered])
 
 
 def attach(move: Move, month: Month) -> list[sql.Composed]:

@@ -4,7 +4,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres import catalog
+from pam.postgres import catalog, extended_statistics
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import MenshunError
 from pam.postgres.locks import with_locks
@@ -96,7 +96,7 @@ def _turn(connection: BaseDatabaseWrapper, move: Move, months: list[Month]) -> N
         sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(move.source.identifier, default.identifier),
         *_set_aside(connection, default, old),
         *(statement for month in months for statement in attach(move, month)),
-        *_new_default(move, dress),
+        *_new_default(connection, move, dress),
     ]
     insert = sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
         move.source.identifier, old, columns=dress.column_list
@@ -126,8 +126,9 @@ def _turn(connection: BaseDatabaseWrapper, move: Move, months: list[Month]) -> N
 
 
 def _set_aside(connection: BaseDatabaseWrapper, default: Relation, old: sql.Identifier) -> list[sql.Composed]:
-    """The old default partition and its indexes make way for the names of the new one."""
+    """The old default partition, its indexes and statistics make way for the names of the new one."""
     schema, name = old.strings
+    statistics = [one.drop(default) for one in extended_statistics.ours(connection, default)]
     renames = [sql.SQL("ALTER TABLE {} RENAME TO {}").format(default.identifier, sql.Identifier(name))]
     for key in read_dress(connection, default).keys:
         renames.append(
@@ -135,10 +136,10 @@ def _set_aside(connection: BaseDatabaseWrapper, default: Relation, old: sql.Iden
                 sql.Identifier(schema, key.name), sql.Identifier(suffixed(key.name, "menshun_drained"))
             )
         )
-    return renames
+    return statistics + renames
 
 
-def _new_default(move: Move, dress: Dress) -> list[sql.Composed]:
+def _new_default(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[sql.Composed]:
     table = Relation(0, move.source.schema, suffixed(move.source.name, DEFAULT_SUFFIX), catalog.PLAIN)
     like = sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)").format(
         table.identifier, move.source.identifier
@@ -152,6 +153,7 @@ def _new_default(move: Move, dress: Dress) -> list[sql.Composed]:
         ),
         *(statement for trigger in guards for statement in wardrobe.create_trigger(trigger, table.identifier)),
         *wardrobe.statistics(dress, table.identifier),
+        *extended_statistics.for_partition(connection, move.source, table),
         *wardrobe.owned(dress, table.identifier),
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} DEFAULT").format(move.source.identifier, table.identifier),
     ]

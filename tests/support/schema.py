@@ -37,12 +37,15 @@ FROM ours JOIN pg_trigger t ON tgrelid = ours.oid WHERE NOT tgisinternal
 UNION ALL SELECT 'function', oid::regprocedure::text, md5(prosrc), NULL, NULL
 FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+UNION ALL SELECT 'statistics', stxname, pg_get_statisticsobjdef(s.oid), stxowner::regrole::text,
+    obj_description(s.oid, 'pg_statistic_ext')
+FROM pg_statistic_ext s
 ORDER BY 1, 2
 """
 
 
 def described(alias: str) -> list[tuple[Any, ...]]:
-    """One row for each table, column, constraint, index, trigger and function of the schema `public`."""
+    """One row for each table, column, constraint, index, trigger, function and statistics of the schema `public`."""
     with connections[alias].cursor() as cursor:
         cursor.execute(DESCRIBED)
         return list(cursor.fetchall())

@@ -44,7 +44,7 @@ class Command(BaseCommand):
         free = "unknown from here" if one.disk_free is None else filesizeformat(one.disk_free)
         self.stdout.write(
             f"{one.table}: {'to monthly partitions' if one.to_months else 'back to a plain table'}\n"
-            f"  about {one.rows:,} rows, {filesizeformat(one.bytes)} with indexes; {one.months} months\n"
+            f"  {one.rows:,} rows, {filesizeformat(one.bytes)} with indexes; {one.months} months\n"
             f"  disk needed: {filesizeformat(one.disk_needed)}, of it WAL {filesizeformat(one.wal)}; free: {free}\n"
             f"  time: about {one.seconds or 0:,.0f} s with {one.workers} workers for copy and indexes, by a sample\n"
             f"  longest lock: about {one.longest_lock_ms:.0f} ms, at the swap, whatever the rows and months"

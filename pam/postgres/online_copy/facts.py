@@ -53,10 +53,15 @@ def is_vacuumed(table: sql.Identifier) -> sql.Composed:
 
 
 def is_analyzed(table: sql.Identifier) -> sql.Composed:
-    """It was analyzed; before, its number of rows is unknown (-1)."""
-    return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = {} AND c.reltuples >= 0)").format(
-        oid(table)
-    )
+    """It and each of its partitions that has a page has statistics of its columns; a number of rows is no proof of
+    it, since VACUUM writes that too."""
+    return sql.SQL(
+        "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid"
+        " WHERE {oid} IN (c.oid, i.inhparent) AND CASE c.relkind WHEN 'p' THEN EXISTS (SELECT FROM {table})"
+        " ELSE pg_catalog.pg_relation_size(c.oid) > 0 END AND NOT EXISTS (SELECT FROM pg_catalog.pg_stats s"
+        " WHERE s.schemaname = n.nspname AND s.tablename = c.relname))"
+    ).format(oid=oid(table), table=table)
 
 
 def is_partitioned(table: sql.Identifier, *, wanted: bool) -> sql.Composed:

@@ -83,6 +83,7 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
             (wardrobe.create_key(move, key, table.identifier, name),),
             facts.exists(sql.Identifier(table.schema, name)),
             lane=lane,
+            serial=True,
         )
     for trigger in dress.triggers:
         # Row triggers come with the attachment; those for a statement do not, and a month could be emptied directly.

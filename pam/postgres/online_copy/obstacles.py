@@ -30,6 +30,8 @@ from pam.postgres.partitioned_index import partition_index_name
 from pam.postgres.sql import query
 
 APPEND_ONLY = "pam_refuse_change_v1"
+# The comment of what a later migration of ours hangs on the table: on the way back that migration goes first.
+GOES_BEFORE = "menshun: comes after the conversion to months and goes before the way back"
 WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION)
 # A transaction that has lasted so long already may well outlast every try to swap.
 LONG = timedelta(minutes=1)
@@ -68,7 +70,7 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
 def hanging_on(connection: BaseDatabaseWrapper, table: Relation, time: str) -> list[Obstacle]:
     """What hangs on the table and would not come along. Reads the catalog only, in some milliseconds."""
     with connection.cursor() as cursor:
-        cursor.execute(query("obstacles", "in_the_catalog"), {"table": table.oid, "time": time})
+        cursor.execute(query("obstacles", "in_the_catalog"), {"table": table.oid, "time": time, "mark": GOES_BEFORE})
         return [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
 
 

@@ -55,7 +55,7 @@ class Plan:
 
 
 def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> Plan:
-    """The plan for one table. Locks: ACCESS SHARE on it, while it is read some three times. Raises TableMissing.
+    """The plan for one table. Locks: ACCESS SHARE on it, while it is read some four times. Raises TableMissing.
 
     The time is that of a sample of rows copied into a temporary table, which is rolled back; the longest lock is that
     of renaming as many objects as the swap does, measured the same way.
@@ -68,7 +68,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
         return Plan(str(source), to_months, is_done=True)
     found = tuple(str(obstacle) for obstacle in obstacles.find(connection, move, now))
     dress = read_dress(connection, source)
-    rows, size = disk.size(connection, source)
+    rows, size = disk.rows(connection, source), disk.size(connection, source)
     span = span_of(connection, move, now)
     return Plan(
         table=str(source),

@@ -15,6 +15,11 @@ from pam.postgres.online_copy.build import execute
 # Modes that a reader or writer waits for, so that they are asked for briefly, before anything else is done.
 STRONG = ("SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE")
 
+# Helpers of the server are worth their price only on a processor that would rest otherwise: a trigram index that two
+# processes build costs a quarter more than one that is built by one.
+SERIAL = "SET max_parallel_maintenance_workers = 0"
+AS_THE_SERVER_LIKES = "RESET max_parallel_maintenance_workers"
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -33,7 +38,8 @@ class Step:
 
     `locks` are those on tables in use, the referenced ones first; `grows` is what the time grows with for which they
     are held: "rows", "months", or nothing. `done` is a query for one bool. Steps that follow each other and name a
-    `lane` are run side by side, those of one lane in their order. `action` runs where the statements alone are not all.
+    `lane` are run side by side, those of one lane in their order. `serial`: no parallel workers of the server help it,
+    as other lanes keep the processors busy. `action` runs where the statements alone are not all.
     """
 
     name: str
@@ -42,6 +48,7 @@ class Step:
     locks: tuple[Lock, ...] = ()
     grows: str = ""
     lane: str = ""
+    serial: bool = False
     in_transaction: bool = True
     action: Callable[[BaseDatabaseWrapper], None] | None = None
 
@@ -59,6 +66,8 @@ class Step:
 
     def run(self, connection: BaseDatabaseWrapper) -> None:
         """Do it, in one transaction under its locks where it has any. Raises LockUnavailable, nothing changed."""
+        with connection.cursor() as cursor:
+            cursor.execute(SERIAL if self.serial else AS_THE_SERVER_LIKES)
         if self.action:
             self.action(connection)
         elif not self.in_transaction:

@@ -54,7 +54,7 @@ WHERE r.ev_class = %(table)s
 UNION ALL
 SELECT pg_catalog.format('The extended statistics %%I hang on it.', s.stxname), pg_catalog.format('DROP STATISTICS %%I.%%I, and create them again afterwards.', n.nspname, s.stxname)
 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-WHERE s.stxrelid = %(table)s
+WHERE s.stxrelid = %(table)s AND pg_catalog.obj_description(s.oid, 'pg_statistic_ext') IS DISTINCT FROM %(mark)s
 UNION ALL
 SELECT pg_catalog.format('The publication %%I replicates it; its subscribers know the old table.', p.pubname),
     pg_catalog.format('ALTER PUBLICATION %%I DROP TABLE %%s, and add it again afterwards.', p.pubname, %(table)s::regclass)
