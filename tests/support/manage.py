@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.cluster import Cluster
 from tests.support.servers import DATABASE
+from tests.support.turns import seconds
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
@@ -34,3 +35,8 @@ def run(cluster: Cluster, *arguments: str) -> str:
     output, _ = process.communicate()
     assert process.returncode == 0, output
     return output
+
+
+def migration_seconds(cluster: Cluster, *target: str) -> float:
+    """Seconds for `manage.py migrate`, its start included: a process of its own, as it is at its user's."""
+    return seconds(lambda: run(cluster, "migrate", "-v0", *target))

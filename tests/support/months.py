@@ -1,7 +1,11 @@
 """Tables of months: which there are, and rows of many of them."""
 
+from uuid import UUID
+
 from django.db import connections
 
+from pam.models import Session
+from pam.postgres.months import Month
 from tests.support.bulk import BEGIN
 
 SESSION_ROWS = """
@@ -27,6 +31,17 @@ def add_sessions(alias: str, rows: int, days: int = 200, begin: str = BEGIN) -> 
     """`rows` sessions of the oldest user, over the same days as the audit rows."""
     with connections[alias].cursor() as cursor:
         cursor.execute(SESSION_ROWS, {"rows": rows, "days": days, "begin": begin})
+
+
+def add_sessions_over(alias: str, rows: int, months: int, last: Month) -> None:
+    """`rows` sessions of the oldest user, spread evenly over so many whole months."""
+    first = last.plus(1 - months)
+    add_sessions(alias, rows, (last.end - first.start).days - 1, first.start.isoformat())
+
+
+def session_keys(alias: str, count: int) -> list[UUID]:
+    """The keys of so many sessions, chosen by chance, so that they lie in all months."""
+    return list(Session.objects.using(alias).order_by("?").values_list("pk", flat=True)[:count])
 
 
 def partitions(alias: str, table: str) -> dict[str, str]:

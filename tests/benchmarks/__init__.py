@@ -1,0 +1,1 @@
+"""What menshun costs, as ratios of one run: `python -m tests.benchmarks`. One module for each figure."""

@@ -1,0 +1,56 @@
+"""b. Phase 3 against its floor: the same end state, made offline."""
+
+import statistics
+
+from tests.benchmarks.results import Figure, Row
+from tests.benchmarks.scale import PHASE1, PHASE2, Scale, Told, migrate, run, settle
+from tests.support.bulk import add_audit_rows
+from tests.support.clients import Client, busy
+from tests.support.floor import floor
+from tests.support.held_locks import BEGIN
+from tests.support.manage import migration_seconds
+from tests.support.months import add_sessions
+from tests.support.servers import ALIAS, ROOMY, server_under_alias
+
+# 24 months.
+OLDEST, DAYS = "2024-11-03 13:37:11+00", 700
+# How many clients, and for how many seconds each rests after a step of some forty statements.
+LOADS = {"nobody else": (0, 0.0), "8 clients at 2 steps a second": (8, 0.5)}
+
+
+def measure(scale: Scale, told: Told) -> Figure:
+    """Seconds of `manage.py migrate`, its start included; between the conversions the floor, again and again."""
+    with server_under_alias(ROOMY) as cluster:
+        told("rows are made")
+        migrate(ALIAS, PHASE1)
+        Client(ALIAS, "seed").step(0)
+        add_audit_rows(ALIAS, scale.rows, DAYS, OLDEST)
+        add_sessions(ALIAS, scale.sessions, DAYS, OLDEST)
+        migrate(ALIAS, PHASE2)
+        settle(ALIAS)
+        told("floor")
+        floors, taken = [_floor()], {}
+        for load, (count, pause) in LOADS.items():
+            run(ALIAS, "CHECKPOINT")
+            with busy(ALIAS, count, pause, load):
+                told(f"{load}: there")
+                there = migration_seconds(cluster, "pam")
+                told(f"{load}: back")
+                taken[load] = {"there": there, "back": migration_seconds(cluster, "pam", BEGIN)}
+            told("floor")
+            floors.append(_floor())
+    base = statistics.median(floors)
+    return Figure(
+        f"Phase 3: conversion of {scale.rows:,} audit events and {scale.sessions:,} sessions in 24 months, time",
+        "its floor: sorted copies with the same indexes, foreign keys and statistics, made by one session, nobody else",
+        f"(each way once; the floor before, between and after: median of {len(floors)})",
+        [
+            Row(load, {way: seconds / base for way, seconds in ways.items()}, {"s": base})
+            for load, ways in taken.items()
+        ],
+    )
+
+
+def _floor() -> float:
+    run(ALIAS, "CHECKPOINT")
+    return floor(ALIAS)

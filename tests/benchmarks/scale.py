@@ -1,0 +1,52 @@
+"""How large a run is, and what every figure does to its database before it measures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.core.management import call_command
+from django.db import connections
+
+# From so many rows on a run is to be believed; a smaller one only shows that everything works.
+BELIEVED = 100_000
+PHASE1, PHASE2 = "0001_phase1_initial", "0090_phase2_end"
+
+# Gets what is being done now.
+Told = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """So many audit rows."""
+
+    rows: int
+
+    @property
+    def sessions(self) -> int:
+        return self.rows // 4
+
+    @property
+    def turns(self) -> int:
+        """How often what takes seconds or minutes is measured."""
+        return 3 if self.rows >= BELIEVED else 1
+
+    @property
+    def rounds(self) -> int:
+        """How often what takes less is measured."""
+        return 5 if self.rows >= BELIEVED else 1
+
+
+def migrate(alias: str, *target: str) -> None:
+    """`manage.py migrate pam TARGET`, in this process; without a target, all phases."""
+    call_command("migrate", "pam", *target, database=alias, verbosity=0)
+
+
+def settle(alias: str) -> None:
+    """VACUUM and ANALYZE everything, so that whoever is measured first does not do it for the others."""
+    run(alias, "VACUUM (ANALYZE)")
+
+
+def run(alias: str, *statements: str) -> None:
+    """Statements, each in a transaction of its own."""
+    with connections[alias].cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
