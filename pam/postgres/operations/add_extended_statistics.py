@@ -12,6 +12,7 @@ from psycopg2 import sql
 from pam.postgres import catalog, extended_statistics
 from pam.postgres.catalog import PLAIN, Relation
 from pam.postgres.extended_statistics import ExtendedStatistics
+from pam.postgres.locks import CALM
 from pam.postgres.operations import reviewed_sql
 
 BRIEFLY = "Lock: SHARE UPDATE EXCLUSIVE on {table}, for a moment: no reader or writer waits, other DDL and VACUUM do."
@@ -70,10 +71,12 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
             return
         parent = _shown(schema_editor, table)
         owner = extended_statistics.other_owner(schema_editor.connection, parent)
+        reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         for relation, statistics in extended_statistics.each(schema_editor.connection, parent, wanted):
             for statement in statistics.make(relation, owner):
                 _show(schema_editor, statement, BRIEFLY.format(table=relation))
         _show(schema_editor, wanted.gather(parent), SAMPLED.format(table=parent))
+        reviewed_sql.show_session_reset(schema_editor)
 
     def database_backwards(
         self,
@@ -90,8 +93,10 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
             extended_statistics.remove(schema_editor.connection, table, wanted)
             return
         parent = _shown(schema_editor, table)
+        reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         for relation, statistics in extended_statistics.each(schema_editor.connection, parent, wanted):
             _show(schema_editor, statistics.drop(relation), BRIEFLY.format(table=relation))
+        reviewed_sql.show_session_reset(schema_editor)
 
     def _wanted(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState

@@ -40,10 +40,10 @@ def show_drop(schema_editor: BaseDatabaseSchemaEditor, table: str, name: str) ->
     show_session_reset(schema_editor)
 
 
-def show_session_timeouts(schema_editor: BaseDatabaseSchemaEditor) -> None:
+def show_session_timeouts(schema_editor: BaseDatabaseSchemaEditor, lock_ms: int = HOUR_MS) -> None:
     """Print the timeouts that hold around a long statement."""
-    lock_timeout, statement_timeout = timeout_statements(HOUR_MS)
-    show(schema_editor, lock_timeout, "Lock: none. Bounds each wait for an older transaction (milliseconds).")
+    lock_timeout, statement_timeout = timeout_statements(lock_ms)
+    show(schema_editor, lock_timeout, "Lock: none. Bounds each wait for a lock or an older transaction (milliseconds).")
     show(schema_editor, statement_timeout, "Lock: none. A role's timeout for queries must not cut a build in half.")
 
 
