@@ -53,6 +53,4 @@ class Command(BaseCommand):
             self.stdout.write(f"  OBSTACLE: {obstacle}")
         for number, step in enumerate(one.steps, 1):
             grows = f"; the time grows with {step.grows}" if step.grows else ""
-            self.stdout.write(
-                f"  {number:3}. {step.name}: {', '.join(step.locks) or 'no lock on a table in use'}{grows}"
-            )
+            self.stdout.write(f"  {number:3}. {step.name}: {step.locks_told or 'no lock on a table in use'}{grows}")

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing
+from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import months
 from pam.postgres.online_copy import disk, obstacles, script
 from pam.postgres.online_copy import dress as wardrobe
@@ -25,11 +26,14 @@ SAMPLE_ROWS = 20_000
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step as it is printed; `locks` are on tables in use, `grows` is what the time grows with that they are held."""
+    """A step as it is printed; `locks` are on tables in use, `grows` is what the time grows with that they are held.
+
+    `locks_told` says the same for a person."""
 
     name: str
     statements: tuple[str, ...]
     locks: tuple[str, ...]
+    locks_told: str
     grows: str
     done: str
 
@@ -77,7 +81,7 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
         obstacles=found,
         rows=rows,
         bytes=size,
-        months=len(list(months(span.first, span.last))) if to_months else 0,
+        months=len(list(months(span.first, span.last)) if to_months else months_of(connection, source)),
         disk_needed=disk.needed(connection, source),
         disk_free=disk.free(connection),
         wal=size,
@@ -96,6 +100,7 @@ def _printed(connection: BaseDatabaseWrapper, step: Step) -> PlannedStep:
         step.name,
         tuple(map(text, step.script())),
         tuple(map(str, step.locks)),
+        step.locks_told,
         step.grows,
         script.one_line(text(step.done)),
     )

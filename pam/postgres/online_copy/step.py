@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -11,6 +12,8 @@ from psycopg2 import sql
 from pam.postgres.catalog import Relation
 from pam.postgres.locks import BRIEF, lock_script, with_locks
 from pam.postgres.online_copy.build import execute
+
+MOST_NAMED = 2
 
 # Modes that a reader or writer waits for, so that they are asked for briefly, before anything else is done.
 STRONG = ("SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE")
@@ -101,4 +104,17 @@ class Step:
             return "Lock: none on a table that anybody uses."
         briefly = f", asked for {BRIEF.lock_timeout_ms} ms at a time" if self.strong_locks else ""
         growth = f"held for a time that grows with {self.grows}" if self.grows else "held for a moment"
-        return f"Lock: {', '.join(map(str, self.locks))}{briefly}, {growth}."
+        return f"Lock: {self.locks_told}{briefly}, {growth}."
+
+    @property
+    def locks_told(self) -> str:
+        """The locks for a person, who need not read the name of each of many partitions."""
+        told = []
+        for _, group in groupby(self.locks, key=lambda lock: lock.mode):
+            first, *others = group
+            told.append(
+                f"{first} and {len(others)} more"
+                if len(others) > MOST_NAMED
+                else ", ".join([str(first), *map(str, others)])
+            )
+        return "; ".join(told)
