@@ -34,6 +34,11 @@ RUN_PATIENCE_SECONDS = 60 * 60
 
 TRANSACTION_TIMEOUT_SINCE = 17_00_00
 
+# Whatever a role or database has as its default: what is read under a lock must be as of a time after it was granted,
+# which only READ COMMITTED does; and a number compared as text must have all its digits.
+OUR_DEFAULTS = {"default_transaction_isolation": "read committed", "extra_float_digits": "1"}
+READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
 # The two keys of the advisory lock: "mens", "hun" in ASCII.
 RUN_LOCK = (0x6D656E73, 0x0068756E)
 
@@ -84,10 +89,11 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]
     """Bound the wait for each lock by `lock_ms` milliseconds, lift the other timeouts, and put all back at the end.
 
     They hold for the session, so the block may not begin inside a transaction that could be aborted within it.
+    Transactions that begin in the block are READ COMMITTED unless they say otherwise.
     A role's `statement_timeout` (and, from PostgreSQL 17 on, `transaction_timeout`) is meant for its queries; a build
     that it ends would leave an INVALID index, at each try.
     """
-    settings = {"lock_timeout": str(lock_ms), "statement_timeout": "0"}
+    settings = {"lock_timeout": str(lock_ms), "statement_timeout": "0", **OUR_DEFAULTS}
     connection.ensure_connection()
     if connection.connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
         settings["transaction_timeout"] = "0"
@@ -203,8 +209,13 @@ def _with_locks(
         relations += [part for table, _ in wanted for part in partitions(connection, table)]
     strongest = max((mode for _, mode in wanted), key=lambda mode: len(CONFLICTS[mode]))
 
+    # In a savepoint it is too late to say so; there, nothing is read under the lock.
+    is_outermost = not connection.in_atomic_block
+
     def locked() -> T:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            if is_outermost:
+                cursor.execute(READ_COMMITTED)
             _limit_waits(cursor, CALM)
             cursor.execute(lock_statement([table for table, _ in wanted], "SHARE UPDATE EXCLUSIVE", scope))
             _limit_waits(cursor, BRIEF)
@@ -240,7 +251,7 @@ def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN
     the session that has it. Raises RunInProgress.
     """
     # While it waits, and between two steps, a run is idle: a role's idle_session_timeout must not end it.
-    with _settings(connection, {"idle_session_timeout": "0"}), _run_lock(connection, patience_seconds):
+    with _settings(connection, {"idle_session_timeout": "0", **OUR_DEFAULTS}), _run_lock(connection, patience_seconds):
         yield
 
 

@@ -41,9 +41,12 @@ class Command(BaseCommand):
             getattr(self, f"_{action}")(database, options)
 
     def _prepare(self, alias: str, options: dict[str, Any]) -> None:
+        swap = "python manage.py migrate" + (" pam 0010_phase3_begin" if options["back"] else "")
         for table in tables(alias):
-            engine.prepare(table.connection, table.layout, to_months=not options["back"], now=timezone.now())
-            self.stdout.write(f"{table.layout.table}: prepared; changes are captured until: python manage.py migrate")
+            if engine.prepare(table.connection, table.layout, to_months=not options["back"], now=timezone.now()):
+                self.stdout.write(f"{table.layout.table}: prepared; changes are captured until: {swap}")
+            else:
+                self.stdout.write(f"{table.layout.table}: is what it shall be already; nothing to be prepared")
 
     def _abandon(self, alias: str, options: dict[str, Any]) -> None:
         for table in tables(alias):

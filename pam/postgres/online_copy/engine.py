@@ -48,23 +48,31 @@ def convert(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool,
                 cleanup.abandon(connection, move)
             else:
                 return
-        raise ObstaclesFound(layout.table, [f"It was changed under the copy {ATTEMPTS} times. Let it rest first."])
+        raise _never_at_rest(layout)
 
 
-def prepare(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> None:
-    """All of `convert` but the swap; changes are captured from then on until `convert` or `abandon`."""
+def prepare(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, now: datetime) -> bool:
+    """All of `convert` but the swap; changes are captured from then on until `convert` or `abandon`.
+
+    Returns whether there is anything to swap: not if the table is what it shall be already. Raises as `convert`.
+    """
     with exclusive_run(connection), _explained(connection, layout):
         for _ in range(ATTEMPTS):
             move = _move(connection, layout, to_months)
             if is_done(connection, move):
-                return
+                return False
             try:
                 _prepare(connection, move, now)
             except StartAgain as reason:
                 logger.warning("%s: begins anew: %s", move.source, reason)
                 cleanup.abandon(connection, move)
             else:
-                return
+                return True
+        raise _never_at_rest(layout)
+
+
+def _never_at_rest(layout: Layout) -> ObstaclesFound:
+    return ObstaclesFound(layout.table, [f"It was changed under the copy {ATTEMPTS} times. Let it rest first."])
 
 
 def abandon(connection: BaseDatabaseWrapper, layout: Layout) -> None:

@@ -10,7 +10,7 @@ from psycopg2 import sql
 from pam.postgres import activity, catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.locks import CONFLICTS
-from pam.postgres.online_copy import disk
+from pam.postgres.online_copy import capture, disk
 from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import read_dress
 from pam.postgres.online_copy.month_steps import partitions
@@ -64,7 +64,10 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
     found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
     found += of_disk(disk.needed(connection, move.source), disk.free(connection))
     span = span_of(connection, move, now)
-    return found + _of_names(connection, move, span) + _of_lock_table(connection, move, span)
+    if capture.recorded(connection, move) is None:
+        # Of a move that is under way the names are taken by itself.
+        found += _of_names(connection, move, span)
+    return found + _of_lock_table(connection, move, span)
 
 
 def hanging_on(connection: BaseDatabaseWrapper, table: Relation, time: str) -> list[Obstacle]:

@@ -2,7 +2,7 @@
 
 from logging import getLogger
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
@@ -152,7 +152,12 @@ def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifi
         "times": _array([time for _, time in taken], dress.type_of(move.layout.time)),
     }
     cursor.execute(DELETE.format(**names))
-    cursor.execute(INSERT.format(**names))
+    try:
+        cursor.execute(INSERT.format(**names))
+    except IntegrityError as error:
+        # One transaction gave the place of many rows to others: their removal waits behind this batch. Or rows are
+        # there twice now, which the list of obstacles names when the copy begins anew.
+        raise StartAgain("rows came in the place of others that the copy still has") from error
     return len(taken)
 
 
