@@ -1,5 +1,6 @@
 """A role or database whose transactions are SERIALIZABLE by default: what commits while the swap waits is not lost."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -111,6 +112,27 @@ def test_rows_that_take_the_place_of_more_others_than_a_batch_holds(migrated, mo
     assert "begins anew: rows came in the place of others" in caplog.text
     assert checksums(migrated, "2027-01-01") == before
     assert left_over(migrated) == []
+
+
+def test_no_default_of_a_role_holds_in_a_run(database):
+    with connections[database].cursor() as cursor:
+        cursor.execute("SET statement_timeout = '3s'; SET default_transaction_isolation = 'serializable'")
+        with locks.exclusive_run(connections[database]):
+            cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')")
+            assert cursor.fetchone() == ("0", "read committed")
+        cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')")
+        assert cursor.fetchone() == ("3s", "serializable")
+
+
+def test_a_role_whose_name_is_an_address(phase2):
+    with connections[phase2].cursor() as cursor:
+        cursor.execute('CREATE ROLE "Anna.DBA@corp.example.com" SUPERUSER')
+        try:
+            cursor.execute('SET ROLE "Anna.DBA@corp.example.com"')
+            call_command("pam_plan", database=phase2, stdout=io.StringIO())
+        finally:
+            cursor.execute("RESET ROLE")
+            cursor.execute('DROP ROLE "Anna.DBA@corp.example.com"')
 
 
 def test_what_prepare_says_to_do_next(migrated, capsys):

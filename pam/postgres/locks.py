@@ -36,7 +36,11 @@ TRANSACTION_TIMEOUT_SINCE = 17_00_00
 
 # Whatever a role or database has as its default: what is read under a lock must be as of a time after it was granted,
 # which only READ COMMITTED does; and a number compared as text must have all its digits.
-OUR_DEFAULTS = {"default_transaction_isolation": "read committed", "extra_float_digits": "1"}
+OUR_DEFAULTS = {
+    "statement_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "extra_float_digits": "1",
+}
 READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 # The two keys of the advisory lock: "mens", "hun" in ASCII.
@@ -93,12 +97,14 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]
     A role's `statement_timeout` (and, from PostgreSQL 17 on, `transaction_timeout`) is meant for its queries; a build
     that it ends would leave an INVALID index, at each try.
     """
-    settings = {"lock_timeout": str(lock_ms), "statement_timeout": "0", **OUR_DEFAULTS}
-    connection.ensure_connection()
-    if connection.connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE:
-        settings["transaction_timeout"] = "0"
-    with _settings(connection, settings):
+    with _settings(connection, {"lock_timeout": str(lock_ms), **_our_defaults(connection)}):
         yield
+
+
+def _our_defaults(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    connection.ensure_connection()
+    knows_transactions = connection.connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE
+    return {**OUR_DEFAULTS, **({"transaction_timeout": "0"} if knows_transactions else {})}
 
 
 @contextmanager
@@ -251,7 +257,10 @@ def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN
     the session that has it. Raises RunInProgress.
     """
     # While it waits, and between two steps, a run is idle: a role's idle_session_timeout must not end it.
-    with _settings(connection, {"idle_session_timeout": "0", **OUR_DEFAULTS}), _run_lock(connection, patience_seconds):
+    with (
+        _settings(connection, {"idle_session_timeout": "0", **_our_defaults(connection)}),
+        _run_lock(connection, patience_seconds),
+    ):
         yield
 
 

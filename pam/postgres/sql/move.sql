@@ -61,7 +61,7 @@ FROM (
     SELECT e.privilege_type, NULL AS attname, e.grantee, e.is_grantable
     FROM pg_catalog.pg_class c, pg_catalog.aclexplode(coalesce(c.relacl, (
         SELECT pg_catalog.acldefault('r', c.relowner) FROM pg_catalog.pg_default_acl d
-        WHERE d.defaclrole = current_user::regrole AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace)
+        WHERE d.defaclrole = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user) AND d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace)
         LIMIT 1
     ))) e
     WHERE c.oid = %(table)s
@@ -78,7 +78,7 @@ ORDER BY 2 NULLS FIRST, 3, 1
 -- ALTER DEFAULT PRIVILEGES names. Nobody, where the table was never granted and nothing but the server's default is.
 SELECT DISTINCT r.rolname
 FROM pg_catalog.pg_class c
-LEFT JOIN pg_catalog.pg_default_acl d ON d.defaclrole = current_user::regrole AND d.defaclobjtype = 'r'
+LEFT JOIN pg_catalog.pg_default_acl d ON d.defaclrole = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = current_user) AND d.defaclobjtype = 'r'
     AND d.defaclnamespace IN (0, c.relnamespace)
 LEFT JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) e ON true
 LEFT JOIN pg_catalog.pg_roles r ON r.oid IN (e.grantee, c.relowner) OR r.rolname = current_user
