@@ -91,6 +91,16 @@ def test_a_name_that_is_taken(database, partitioned):
         assert set(gathered(database)) == {"st_toys"}
 
 
+def test_a_name_of_a_month_that_is_taken_is_told_before_anything_is_made(database):
+    toys.make_table(database, partitioned=True)
+    taken = f"st_toys_{toys.MONTHS[-1]}"
+    with connections[database].cursor() as cursor:
+        cursor.execute(f"CREATE STATISTICS {taken} (ndistinct) ON name, is_active FROM toys_{toys.MONTHS[-1]}")
+    with pytest.raises(StatisticsTaken, match="Nothing was changed"):
+        toys.forwards(database, ADD, BEFORE)
+    assert set(gathered(database)) == {taken}
+
+
 def test_they_belong_to_the_owner_of_the_table(database, partitioned):
     role = f"statistics_owner_{database}"
     with connections[database].cursor() as cursor:

@@ -83,9 +83,10 @@ def ensure(connection: BaseDatabaseWrapper, table_name: str, wanted: ExtendedSta
     with exclusive_run(connection):
         parent = _table(connection, table_name)
         owner = other_owner(connection, parent)
-        for table, statistics in each(connection, parent, wanted):
-            if not _is_there(connection, table, statistics):
-                _calmly(connection, table, statistics.make(table, owner))
+        # All are looked at before the first is made, so that a name that is taken is told before anything is changed.
+        missing = [one for one in each(connection, parent, wanted) if not _is_there(connection, *one)]
+        for table, statistics in missing:
+            _calmly(connection, table, statistics.make(table, owner))
         _gather(connection, parent, wanted)
 
 
@@ -95,9 +96,9 @@ def remove(connection: BaseDatabaseWrapper, table_name: str, wanted: ExtendedSta
     Not inside a transaction. Locks and errors: as `ensure`.
     """
     with exclusive_run(connection):
-        for table, statistics in each(connection, _table(connection, table_name), wanted):
-            if _is_there(connection, table, statistics):
-                _calmly(connection, table, [statistics.drop(table)])
+        there = [one for one in each(connection, _table(connection, table_name), wanted) if _is_there(connection, *one)]
+        for table, statistics in there:
+            _calmly(connection, table, [statistics.drop(table)])
 
 
 def each(

@@ -253,6 +253,7 @@ def _limit_waits(cursor: CursorWrapper, patience: Patience) -> None:
 def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN_PATIENCE_SECONDS) -> Iterator[None]:
     """Let one run at a time change this database; a second one says for whom it waits, and leaves after a while.
 
+    Within it no default of the role holds that could end or mislead a run (OUR_DEFAULTS).
     A session-level advisory lock: the server frees it when the session ends, however it ends. It may be taken again by
     the session that has it. Raises RunInProgress.
     """
