@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,12 @@ def test_plain_tables_are_compared_with_partitions(company, tmp_path):
     explained(company, *names, analyze=True, save=file)
     call_command("migrate", "pam", "0010_phase3_begin", database=company, verbosity=0)
     text, _ = explained(company, *names, analyze=True, against=file)
-    assert (
-        "was: index ix_audit_logs_actor_timestamp -> ix_audit_logs_actor_timestamp; partitions 1 -> 1; buffers" in text
-    )
-    assert "time x " in text
+    index = "ix_audit_logs_actor_timestamp"
+    assert re.search(rf"ok +last_week_of_an_actor .*\n +before +now\n +plan +{index} +{index}\n", text)
+    compared = r"\n +partitions +1 of \d+ +1 of 1\n +rows +([\d,]+) +\1\n +buffers +\S+ +\S+\n +time +1 +x \d+\.\d\d\n"
+    assert len(re.findall(compared, text)) == len(names)
+    document, _ = explained(company, *names, json=True, against=file)
+    assert json.loads(document)["queries"][names[0]]["before"]["indexes"] == [index]
 
 
 def test_json(company):

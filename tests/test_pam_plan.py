@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -93,7 +94,7 @@ OBSTACLES = {
     ),
     "more months than locks": (
         "INSERT INTO audit_logs (id, event_type, action, result, timestamp, description)"
-        " VALUES (gen_random_uuid(), 'compliance', 'x', 'success', '0001-01-01 00:00+00', 'y')",
+        " VALUES (gen_random_uuid(), 'compliance', 'x', 'success', '1900-01-01 00:00+00', 'y')",
         "Raise max_locks_per_transaction",
     ),
     "a child": ("CREATE TABLE child () INHERITS (audit_logs)", "inherits from it"),
@@ -153,6 +154,47 @@ def test_tokens_that_are_there_twice_stop_the_way_back(migrated):
     with pytest.raises(ObstaclesFound, match=r"session_token_hash.* are there more than once"):
         call_command("migrate", "pam", "0010_phase3_begin", database=migrated, verbosity=0)
     assert partitions(migrated, "sessions") != {}
+
+
+def test_events_that_are_there_twice_come_with_the_way_past_the_guards(migrated):
+    row = (
+        "INSERT INTO audit_logs (id, event_type, action, result, timestamp, description)"
+        " VALUES (%s, 'compliance', 'x', 'success', now() - %s * interval '40 days', 'y')"
+    )
+    with connections[migrated].cursor() as cursor:
+        for days in (0, 1):
+            cursor.execute(row, ["01890a5d-ac96-474b-bcce-b302099a8057", days])
+    with pytest.raises(ObstaclesFound) as caught:
+        call_command("migrate", "pam", "0010_phase3_begin", database=migrated, verbosity=0)
+    text = str(caught.value)
+    assert f"Then run it again: python manage.py migrate pam 0010_phase3_begin --database {migrated}" in text
+    (query,) = re.findall(r"They are: (SELECT .* > 1)\.", text)
+    (script,) = re.findall(r"its owner runs: (BEGIN; .*; COMMIT)\.", text)
+    with connections[migrated].cursor() as cursor:
+        cursor.execute("SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger ORDER BY tgrelid, tgname")
+        guards = cursor.fetchall()
+        cursor.execute(query)
+        ((identity,),) = cursor.fetchall()
+        cursor.execute(script.replace("DELETE ...", f"DELETE FROM audit_logs WHERE id = '{identity}'"))
+        cursor.execute("SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger ORDER BY tgrelid, tgname")
+        assert cursor.fetchall() == guards
+    call_command("migrate", "pam", "0010_phase3_begin", database=migrated, verbosity=0)
+
+
+def test_a_read_only_session_is_told_whom_to_ask_and_a_timeout_of_queries_does_not_end_it(phase2):
+    with connections[phase2].cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        assert "This session is read-only" in planned(phase2)
+        cursor.execute("SET default_transaction_read_only = off; SET statement_timeout = 1")
+        assert "time: about" in planned(phase2)
+
+
+def test_a_constraint_that_is_not_enforced(phase2):
+    with connections[phase2].cursor() as cursor:
+        if connections[phase2].connection.info.server_version < 18_00_00:
+            pytest.skip("NOT ENFORCED came with PostgreSQL 18")
+        cursor.execute("ALTER TABLE sessions ADD CONSTRAINT theirs CHECK (risk_score >= 0) NOT ENFORCED")
+    assert "The constraint theirs is NOT ENFORCED. ALTER TABLE sessions DROP CONSTRAINT theirs" in planned(phase2)
 
 
 def test_json_and_nothing_to_do(phase2, migrated):

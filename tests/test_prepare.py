@@ -131,3 +131,13 @@ def test_restored_from_a_dump_in_the_middle(full, database):
     assert checksums(database, END) == before
     assert partitions(database, "sessions") != {}
     assert left_over(database) == []
+
+
+def test_a_prepared_way_back_is_named_when_the_way_there_is_prepared(full, caplog):
+    call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("pam_partitions", "prepare", database=full, back=True, stdout=io.StringIO())
+    caplog.clear()
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    told = [message for message in caplog.messages if "its way to the other form is prepared" in message]
+    assert len(told) == 2
+    assert all("python manage.py pam_partitions abandon" in message for message in told)

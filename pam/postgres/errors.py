@@ -17,6 +17,7 @@ QUERY_CANCELED = "57014"
 UNIQUE_VIOLATION = "23505"
 
 NEXT = "Then run it again: python manage.py migrate"
+GO_ON = "To go on from there: python manage.py migrate"
 
 
 class MenshunError(CommandError):
@@ -79,11 +80,14 @@ class DuplicateRows(BuildFailed):
 
 @contextmanager
 def run_again(command: str) -> Iterator[None]:
-    """Let an error that would have one run `migrate` again name what was run instead."""
+    """Let an error that would have one run `migrate` again name what was run."""
     try:
         yield
     except MenshunError as error:
-        error.args = (str(error).replace(NEXT, f"Then run it again: {command}"),)
+        text = str(error)
+        for ending in (NEXT, GO_ON):
+            text = text.replace(ending, ending.replace("python manage.py migrate", command))
+        error.args = (text,)
         raise
 
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import NEXT, MenshunError
+from pam.postgres.errors import NEXT, MenshunError, run_again
 from pam.postgres.half_applied import take_back
 from pam.postgres.locks import exclusive_run
 
@@ -27,13 +27,14 @@ class Command(migrate.Command):
             super().handle(*args, **options)
             return
         self._connection = connections[options["database"]]
-        try:
-            with sigterm_as_interrupt(), exclusive_run(self._connection):
-                super().handle(*args, **options)
-        except KeyboardInterrupt as error:
-            raise MenshunError(
-                f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
-            ) from error
+        with run_again(_command(options)):
+            try:
+                with sigterm_as_interrupt(), exclusive_run(self._connection):
+                    super().handle(*args, **options)
+            except KeyboardInterrupt as error:
+                raise MenshunError(
+                    f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
+                ) from error
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         """As Django's, but a migration that reports its steps begins them on a line of their own.
@@ -47,3 +48,11 @@ class Command(migrate.Command):
             self.stdout.write("")
         if action == "unapply_start" and not fake:
             take_back(self._connection, migration)
+
+
+def _command(options: dict[str, Any]) -> str:
+    """What was run, to be run again: on the way back a plain `migrate` would go forward."""
+    words = [options["app_label"], options["migration_name"]]
+    if options["database"] != DEFAULT_DB_ALIAS:
+        words += ["--database", options["database"]]
+    return " ".join(["python manage.py migrate", *(word for word in words if word)])

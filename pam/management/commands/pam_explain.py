@@ -11,7 +11,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from pam.explain.judge import Verdict, judge
-from pam.explain.plans import explain
+from pam.explain.plans import Facts, explain
 from pam.explain.sample import Sample
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, sqlstate
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if options["save"]:
             options["save"].write_text(json.dumps(_document(verdicts), indent=2), encoding="utf-8")
         if options["json"]:
-            self.stdout.write(json.dumps(_document(verdicts), indent=2))
+            self.stdout.write(json.dumps(_document(verdicts, before or {}), indent=2))
         elif before is not None:
             self._compare(verdicts, before)
         else:
@@ -72,13 +72,10 @@ class Command(BaseCommand):
             facts, old = verdict.facts, before.get(verdict.name)
             if not facts or not old:
                 continue
-            told = [f"index {', '.join(old['indexes']) or 'none'} -> {', '.join(facts.indexes) or 'none'}"]
-            told.append(f"partitions {old['partitions']} -> {facts.partitions}")
-            if facts.buffers is not None and old["buffers"] is not None:
-                told.append(f"buffers {old['buffers']:,} -> {facts.buffers:,}")
-            if facts.milliseconds and old["milliseconds"]:
-                told.append(f"time x {facts.milliseconds / old['milliseconds']:.2f}")
-            self.stdout.write("       was: " + "; ".join(told))
+            rows = [("", "before", "now"), *_side_by_side(old, facts)]
+            widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+            for what, then, now in rows:
+                self.stdout.write(f"       {what:{widths[0]}}  {then:{widths[1]}}  {now}")
 
     def _unneeded(self, database: str) -> None:
         needed = {name for query in QUERIES.values() for name in query.indexes}
@@ -130,12 +127,28 @@ def _told(verdict: Verdict) -> str:
     return "; ".join(told)
 
 
-def _document(verdicts: list[Verdict]) -> dict[str, Any]:
+def _side_by_side(old: dict[str, Any], facts: Facts) -> list[tuple[str, ...]]:
+    """What is compared, as it was before, as it is now. Rows, buffers and time are there if both were analyzed."""
+    now = asdict(facts)
+    told: list[tuple[str, ...]] = [
+        ("plan", *(", ".join(one["indexes"]) or f"scan of {one['scanned_pages']:,} pages" for one in (old, now))),
+        ("partitions", *(f"{one['partitions']} of {one['partitions_there']}" for one in (old, now))),
+    ]
+    for what, key in (("rows", "actual_rows"), ("buffers", "buffers")):
+        if old[key] is not None and now[key] is not None:
+            told.append((what, f"{old[key]:,}", f"{now[key]:,}"))
+    if old["milliseconds"] and facts.milliseconds:
+        told.append(("time", "1", f"x {facts.milliseconds / old['milliseconds']:.2f}"))
+    return told
+
+
+def _document(verdicts: list[Verdict], before: dict[str, Any] | None = None) -> dict[str, Any]:
     queries = {
         verdict.name: {
             **(asdict(verdict.facts) if verdict.facts else {}),
             "findings": verdict.findings,
             "bound": verdict.bound,
+            **({"before": before[verdict.name]} if before and verdict.name in before else {}),
         }
         for verdict in verdicts
     }

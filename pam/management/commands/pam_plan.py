@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from pam.partitions.tables import tables
+from pam.postgres.errors import run_again
 from pam.postgres.online_copy.plan import Plan, plan
 
 
@@ -23,9 +24,11 @@ class Command(BaseCommand):
         parser.add_argument("--back", action="store_true", help="plan the way back to plain tables")
 
     def handle(self, *, database: str, back: bool, **options: Any) -> None:
-        plans = [
-            plan(table.connection, table.layout, to_months=not back, now=timezone.now()) for table in tables(database)
-        ]
+        with run_again("python manage.py pam_plan"):
+            plans = [
+                plan(table.connection, table.layout, to_months=not back, now=timezone.now())
+                for table in tables(database)
+            ]
         if options["json"]:
             self.stdout.write(json.dumps([dataclasses.asdict(one) for one in plans], indent=2))
         else:

@@ -60,6 +60,12 @@ def prepare(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool,
         for _ in range(ATTEMPTS):
             move = _move(connection, layout, to_months)
             if is_done(connection, move):
+                if _is_under_way(connection, move):
+                    logger.warning(
+                        "%s: its way to the other form is prepared, and each change is captured for it. To end that: "
+                        "python manage.py pam_partitions abandon",
+                        move.source,
+                    )
                 return False
             try:
                 _prepare(connection, move, now)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pam.postgres.activity import Session
-from pam.postgres.errors import NEXT, MenshunError
+from pam.postgres.errors import GO_ON, NEXT, MenshunError
 
 
 class StartAgain(Exception):
@@ -20,8 +20,7 @@ class MoveStopped(MenshunError):
     def __init__(self, table: str, rows: int) -> None:
         super().__init__(
             f"{table}: stopped. {rows:,} rows are copied and kept, changes are still captured, and the table is in use "
-            "as it was. To go on from there: python manage.py migrate. To take it all away: "
-            "python manage.py pam_partitions abandon"
+            f"as it was. To take it all away: python manage.py pam_partitions abandon. {GO_ON}"
         )
 
 
@@ -31,8 +30,8 @@ class TooBusy(MenshunError):
     def __init__(self, table: str, attempts: int) -> None:
         super().__init__(
             f"{table}: at each of {attempts} tries more changes waited than may be replayed while others wait for the "
-            "swap. The copy is kept, changes are still captured, and the table is in use as it was. At a quieter "
-            "moment: python manage.py migrate"
+            "swap. The copy is kept, changes are still captured, and the table is in use as it was. Wait for a "
+            f"quieter moment. {GO_ON}"
         )
 
 

@@ -47,11 +47,14 @@ def new_months(move: Move, dress: Dress, span: Span) -> list[Step]:
     ]
 
 
-def month_steps(move: Move, dress: Dress, span: Span) -> list[Step]:
-    """Each month's indexes, guards, foreign keys and vacuum, side by side; then one after the other is attached."""
+def month_steps(move: Move, dress: Dress, span: Span, *, analyze: bool) -> list[Step]:
+    """Each month's indexes, guards, foreign keys and vacuum, side by side; then one after the other is attached.
+
+    `analyze`: and its statistics.
+    """
     parts = list(_partitions(move, span))
     return [
-        *(step for _, relation, _, month in parts for step in _finish_month(move, dress, relation, month)),
+        *(step for _, relation, _, month in parts for step in _finish_month(move, dress, relation, month, analyze)),
         *(_attach(move, dress, relation, bound, month) for _, relation, bound, month in parts),
     ]
 
@@ -74,7 +77,7 @@ def _relation(move: Move, suffix: str) -> Relation:
     return Relation(0, move.source.schema, suffixed(move.source.name, suffix), PLAIN)
 
 
-def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None) -> Iterator[Step]:
+def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None, analyze: bool) -> Iterator[Step]:
     lane = table.name
     for key in dress.keys:
         name = partition_index_name(key.name, move.source, table)
@@ -107,10 +110,11 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
             lane=lane,
         )
     # Lock: SHARE UPDATE EXCLUSIVE on the month. Its visibility map is there before the swap.
+    vacuumed, analyzed = facts.is_vacuumed(table.identifier), facts.is_analyzed(table.identifier)
     yield Step(
         f"vacuum {table}",
-        (sql.SQL("VACUUM {}").format(table.identifier),),
-        facts.is_vacuumed(table.identifier),
+        (sql.SQL("VACUUM {}{}").format(sql.SQL("(ANALYZE) " if analyze else ""), table.identifier),),
+        sql.SQL("SELECT ({}) AND ({})").format(vacuumed, analyzed) if analyze else vacuumed,
         lane=lane,
         in_transaction=False,
     )

@@ -90,7 +90,8 @@ def _of_shape(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     found += [
         Obstacle(
             f"The unique index {key.name} lacks {move.layout.time}, which each one over partitions must have.",
-            f"Drop it, or make it a constraint: ALTER TABLE {move.layout.table} ADD UNIQUE USING INDEX {key.name}.",
+            # A constraint's index gets the time column; of this one nobody has said that it may.
+            f"Drop it: DROP INDEX CONCURRENTLY {key.name}; or create it with {move.layout.time} as its last column.",
         )
         for key in dress.keys
         if move.to_months and key.unique and not key.constraint and move.layout.time not in key.columns
@@ -115,6 +116,7 @@ def _of_shape(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
 def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     """Times without a month; keys that are unique only together with the time."""
     found: list[Obstacle] = []
+    guards = _guards_off(connection, move)
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("SELECT count(*) FROM {} WHERE ").format(move.source.identifier)
@@ -132,22 +134,31 @@ def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
             listed = sql.SQL(", ").join(map(sql.Identifier, columns))
             if not move.source.is_partitioned:
                 continue
-            cursor.execute(
-                sql.SQL(
-                    "SELECT count(*), min(ROW({listed})::text) FROM (SELECT {listed} FROM {} GROUP BY {listed}"
-                    " HAVING count(*) > 1) twice"
-                ).format(move.source.identifier, listed=listed)
+            twice = sql.SQL("SELECT {listed} FROM {} GROUP BY {listed} HAVING count(*) > 1").format(
+                move.source.identifier, listed=listed
             )
+            cursor.execute(sql.SQL("SELECT count(*), min(ROW({})::text) FROM ({}) twice").format(listed, twice))
             count, example = cursor.fetchone()
             if count:
                 found.append(
                     Obstacle(
                         f"{count:,} values of ({', '.join(columns)}) are there more than once, such as {example}; the "
                         "plain table allows each once.",
-                        "Settle these rows first.",
+                        f"Let one of each stay. They are: {twice.as_string(connection.connection)}. {guards}".rstrip(),
                     )
                 )
     return found
+
+
+def _guards_off(connection: BaseDatabaseWrapper, move: Move) -> str:
+    """How the owner deletes from a table that refuses it: in one transaction, so that nobody else may meanwhile."""
+    triggers = [trigger for trigger in read_dress(connection, move.source).triggers if trigger.function == APPEND_ONLY]
+    if not triggers:
+        return ""
+    table, states = move.source, {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
+    off = [f"ALTER TABLE {table} DISABLE TRIGGER {trigger.name}" for trigger in triggers]
+    on = [f"ALTER TABLE {table} {states.get(one.enabled, 'ENABLE')} TRIGGER {one.name}" for one in triggers]
+    return f"It is append-only, so its owner runs: {'; '.join(['BEGIN', *off, 'DELETE ...', *on, 'COMMIT'])}."
 
 
 def _of_names(connection: BaseDatabaseWrapper, move: Move, span: Span) -> list[Obstacle]:

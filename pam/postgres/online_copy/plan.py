@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import catalog
-from pam.postgres.errors import TableMissing
+from pam.postgres.errors import MenshunError, TableMissing, build_failed
+from pam.postgres.locks import CALM, is_open, timeouts
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import months
 from pam.postgres.online_copy import disk, obstacles, script
@@ -22,6 +23,16 @@ from pam.postgres.online_copy.move import Layout, Move
 from pam.postgres.online_copy.step import Step
 
 SAMPLE_ROWS = 20_000
+
+
+class ReadOnly(MenshunError):
+    """A standby, or a session that may not write."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This session is read-only (a standby, or default_transaction_read_only), and the time is measured on a "
+            "temporary table. Ask the primary, as a role that may write: python manage.py pam_plan --database ALIAS"
+        )
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,24 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
     """The plan for one table. Locks: ACCESS SHARE on it, while it is read some four times. Raises TableMissing.
 
     The time is that of a sample of rows copied into a temporary table, which is rolled back; the longest lock is that
-    of renaming as many objects as the swap does, measured the same way.
+    of renaming as many objects as the swap does, measured the same way. Raises ReadOnly where that cannot be.
     """
+    with timeouts(connection, lock_ms=CALM.lock_timeout_ms):
+        _require_writable(connection)
+        try:
+            return _plan(connection, layout, to_months, now)
+        except Error as error:
+            raise build_failed(error, f"Planning for {layout.table}", is_open(connection)) from error
+
+
+def _require_writable(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone()[0] == "on":
+            raise ReadOnly
+
+
+def _plan(connection: BaseDatabaseWrapper, layout: Layout, to_months: bool, now: datetime) -> Plan:
     source = catalog.relation(connection, layout.table)
     if source is None:
         raise TableMissing(layout.table)

@@ -12,6 +12,8 @@ from pam.postgres.online_copy.month_steps import foreign_key_steps, month_steps,
 from pam.postgres.online_copy.move import TARGET, Move, Span, suffixed
 from pam.postgres.online_copy.step import Lock, Step
 
+ANALYZE_ONLY_SINCE = 18_00_00
+
 
 def beginning(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[Step]:
     """From the first to the capture of changes."""
@@ -40,7 +42,11 @@ def making(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span
         facts.exists(move.target),
         locks=(Lock(move.source, "ACCESS SHARE"),),
     )
-    finished = month_steps(move, dress, span) if move.to_months else _finish_plain(connection, move, dress)
+    # Until PostgreSQL 17, ANALYZE of the whole looks at each month again: there they are left to it.
+    by_month = move.to_months and connection.connection.info.server_version >= ANALYZE_ONLY_SINCE
+    finished = (
+        month_steps(move, dress, span, analyze=by_month) if move.to_months else _finish_plain(connection, move, dress)
+    )
     return [
         make,
         *(new_months(move, dress, span) if move.to_months else []),
@@ -67,7 +73,7 @@ def making(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span
         ),
         Step(
             "gather statistics",
-            (sql.SQL("ANALYZE {}").format(move.target),),
+            (sql.SQL("ANALYZE {}{}").format(sql.SQL("ONLY " if by_month else ""), move.target),),
             facts.is_analyzed(move.target),
             lane="statistics",
             in_transaction=False,
@@ -161,7 +167,8 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
     sizes = catalog.index_sizes(connection, move.source)
     keys = sorted(dress.keys, key=lambda key: -sizes.get(key.name, 0))
     return [
-        *(_index(move, key) for key in keys),
+        # The largest one takes as long as all others together, and has the processor that rests then.
+        *(_index(move, key, serial=key is not keys[0]) for key in keys),
         *(_constraint(move, key) for key in dress.keys if key.constraint),
         *(
             Step(
@@ -181,7 +188,7 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
     ]
 
 
-def _index(move: Move, key: Key) -> Step:
+def _index(move: Move, key: Key, *, serial: bool) -> Step:
     name = suffixed(key.name, TARGET)
     # A constraint's index is built without it, or it would wait for all others: ALTER TABLE wants the table for itself.
     build_it = wardrobe.create_unique if key.constraint else wardrobe.create_key
@@ -190,6 +197,7 @@ def _index(move: Move, key: Key) -> Step:
         (build_it(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
         facts.exists(sql.Identifier(move.source.schema, name)),
         lane=key.name,
+        serial=serial,
     )
 
 

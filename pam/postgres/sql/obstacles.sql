@@ -17,10 +17,14 @@ SELECT pg_catalog.format('The exclusion constraint %%I cannot span partitions.',
 FROM pg_catalog.pg_constraint k
 WHERE k.conrelid = %(table)s AND k.contype = 'x'
 UNION ALL
-SELECT pg_catalog.format('The constraint %%I was never validated.', k.conname),
-    pg_catalog.format('ALTER TABLE %%s VALIDATE CONSTRAINT %%I.', k.conrelid::regclass, k.conname)
-FROM pg_catalog.pg_constraint k
-WHERE k.conrelid = %(table)s AND NOT k.convalidated
+SELECT pg_catalog.format('The constraint %%I %%s.', k.conname, CASE WHEN k.unenforced THEN 'is NOT ENFORCED' ELSE 'was never validated' END),
+    pg_catalog.format(CASE WHEN k.unenforced THEN 'ALTER TABLE %%s DROP CONSTRAINT %%I, and add it again afterwards.'
+        ELSE 'ALTER TABLE %%s VALIDATE CONSTRAINT %%I.' END, k.conrelid::regclass, k.conname)
+FROM (
+    SELECT c.conname, c.conrelid, pg_catalog.pg_get_constraintdef(c.oid) LIKE '%% NOT ENFORCED' AS unenforced
+    FROM pg_catalog.pg_constraint c
+    WHERE c.conrelid = %(table)s AND NOT c.convalidated
+) k
 UNION ALL
 SELECT DISTINCT pg_catalog.format('The view %%s reads it, and would go on reading the old table.', v.oid::regclass),
     pg_catalog.format('Keep its text (pg_get_viewdef), drop it, and create it again afterwards: DROP %%s %%s.',
