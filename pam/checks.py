@@ -7,8 +7,9 @@ from typing import Any
 from django.core.checks import CheckMessage, Warning  # noqa: A004 (Django's name)
 from django.utils import timezone
 
-from pam.partitions.status import months_ahead
-from pam.partitions.tables import partitioned
+from pam.partitions.status import months_ahead, status
+from pam.partitions.tables import partitioned, tables
+from pam.postgres import catalog
 from pam.postgres.monthly_default import months_in_default
 
 FEWEST_MONTHS = 2
@@ -41,3 +42,18 @@ def check_months_ahead(
                     )
                 )
     return found
+
+
+def check_conversions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """pam.W003: a conversion is prepared or was interrupted, so that each change of the table is logged for it."""
+    return [
+        Warning(
+            f"A conversion of {table.layout.table} in {alias} has begun and not ended; each change is logged for it.",
+            hint=f"See how far it is: python manage.py pam_partitions status --database {alias}. Let migrate end it, "
+            f"or take it away: python manage.py pam_partitions abandon --database {alias}",
+            id="pam.W003",
+        )
+        for alias in databases or ()
+        for table in tables(alias)
+        if catalog.relation(table.connection, table.layout.table) and status(table).state == "converting"
+    ]

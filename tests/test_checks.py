@@ -1,4 +1,4 @@
-"""pam.W001 and pam.W002."""
+"""pam.W001, pam.W002 and pam.W003."""
 
 import io
 
@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connections
 
-from pam.checks import check_months_ahead
+from pam.checks import check_conversions, check_months_ahead
 from pam.partitions.tables import tables
 from pam.postgres import monthly
 from pam.postgres.months import Month
@@ -64,3 +64,13 @@ def test_check_runs_it(migrated):
         )
     with pytest.raises(SystemCheckError, match=r"pam\.W002"):
         call_command("check", databases=[migrated], fail_level="WARNING", stderr=io.StringIO())
+
+
+def test_a_prepared_way_back_is_told_until_it_is_abandoned(migrated):
+    assert check_conversions([migrated]) == []
+    call_command("pam_partitions", "prepare", database=migrated, back=True, stdout=io.StringIO())
+    found = check_conversions([migrated])
+    assert [one.id for one in found] == ["pam.W003", "pam.W003"]
+    assert all(str(one.hint).endswith(f"pam_partitions abandon --database {migrated}") for one in found)
+    call_command("pam_partitions", "abandon", database=migrated, stdout=io.StringIO())
+    assert check_conversions([migrated]) == []

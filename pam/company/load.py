@@ -70,8 +70,9 @@ def load(alias: str, wish: Wish, roles: list[Role], *, append: bool, told: Calla
         rows = _load(connection, wish, roles, told)
     with connection.cursor() as cursor:
         for table in ("directory_roles", *TABLES):
+            # An index alone can answer only where the visibility map says that all may see the rows.
             # Lock: SHARE UPDATE EXCLUSIVE; of a partitioned table also its months.
-            cursor.execute(f"ANALYZE {connection.ops.quote_name(table)}")
+            cursor.execute(f"VACUUM (ANALYZE) {connection.ops.quote_name(table)}")
     return rows
 
 

@@ -26,7 +26,7 @@ MOST_MONTHS = 120
 class Command(BaseCommand):
     """Load people, identities, credentials, assignments, sessions, and the audit events that all this causes."""
 
-    help = "Load a made-up company: the same seed and time give the same rows. All in one transaction; then ANALYZE."
+    help = "A made-up company: one seed and time, the same rows. All in one transaction, then VACUUM (ANALYZE)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -60,7 +60,9 @@ class Command(BaseCommand):
         for table, rows in counts.items():
             self.stdout.write(f"{table}: {rows:,} rows")
         rows, seconds = sum(counts.values()), time.monotonic() - began
-        self.stdout.write(f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} a second, ANALYZE included")
+        self.stdout.write(
+            f"{rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} a second, VACUUM (ANALYZE) included"
+        )
 
 
 def _months(text: str) -> int:
