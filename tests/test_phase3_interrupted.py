@@ -109,8 +109,8 @@ def strike(cluster: Cluster, how: str, when: int, road: str) -> None:
     if how == "crash":
         assert "Traceback" not in died.stdout, died.stdout
         assert died.returncode == 1, died.stdout
-        # What to run next; where it was about to connect, how to see whether the server is there.
-        assert "python manage.py migrate" in died.stdout or "pg_isready" in died.stdout, died.stdout
+        # What to run next; where it was about to connect, how to see whether the server is there, and lets one in.
+        assert any(command in died.stdout for command in ("python manage.py migrate", "pg_isready", "psql")), died.stdout
         cluster._server.wait()
         cluster.start()
     else:
