@@ -46,7 +46,11 @@ def _index(query: Query, facts: Facts, there: set[str], remarks: list[str]) -> l
         return []
     wanted = " or ".join(query.indexes)
     if not set(query.indexes) & there:
-        return [f"the index {wanted} is not there: python manage.py migrate"]
+        # Somebody may have dropped it by hand; then there is nothing left to migrate.
+        return [
+            f"the index {wanted} is not there: python manage.py migrate; where all is applied, create it as "
+            "python manage.py sqlmigrate prints it"
+        ]
     if not facts.indexes and facts.scanned_pages <= SMALL * max(1, facts.partitions):
         remarks.append(f"a scan is right: {facts.scanned_pages:,} pages")
         return []
