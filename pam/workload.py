@@ -281,7 +281,8 @@ def compliance_events(data: Sample) -> Rows:
     return AuditLog.objects.compliance("HIPAA")
 
 
-@asked("ix_audit_logs_search_gin", partitions=2, per_partition=1500, per_row=6)
+# A week of a small company is read as quickly by its time.
+@asked("ix_audit_logs_search_gin", "ix_audit_logs_timestamp_type", partitions=2, per_partition=1500, per_row=6)
 def events_by_words(data: Sample) -> Rows:
     """The investigator who knows some words of what was written down, and about when."""
     return AuditLog.objects.search(data.event.source_ip or "").filter(

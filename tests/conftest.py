@@ -9,7 +9,7 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
-from pam.company.load import Wish, load
+from pam.company.load import Wish, load, settle
 from pam.company.profiles import Profile
 from pam.management.commands.pam_load import ROLES
 from pam.postgres import locks
@@ -72,8 +72,7 @@ def company_template(django_db_blocker: DjangoDbBlocker, migrated_template: str)
     wish = Wish(Profile(users=400, identities=150, events=40_000), seed=5, months=3, until=until)
     with django_db_blocker.unblock(), throwaway_database("company_template", migrated_template) as alias:
         load(alias, wish, read_roles(ROLES), append=False, told=lambda events: None)
-        with connections[alias].cursor() as cursor:
-            cursor.execute("VACUUM")
+        settle(alias)
         connections[alias].close()
         yield database_name(alias)
 

@@ -17,7 +17,7 @@ from pam.company.profiles import PROFILES, Profile
 from pam.management.commands.pam_load import ROLES
 from pam.models import AuditLog, PrivilegedUser
 from pam.role_file import read_roles
-from tests.support.databases import throwaway_database
+from tests.support.databases import session, throwaway_database
 from tests.support.manage import run, start
 from tests.support.servers import server_under_alias
 
@@ -27,6 +27,23 @@ WISH = Wish(TINY, seed=7, months=3, until=UNTIL)
 
 # What must not be there: rows that speak of something that is otherwise.
 DISAGREEMENTS = {
+    "a role that is activated by who does not hold it then": """
+        SELECT FROM audit_logs a WHERE action = 'activate_role' AND NOT EXISTS (SELECT FROM role_assignments r
+            WHERE r.user_id = a.actor_user_id AND r.directory_role_id::text = a.target_resource_id
+            AND r.assigned_at <= a.timestamp AND a.timestamp < coalesce(r.revoked_at, r.expires_at, 'infinity'))""",
+    "a role that somebody holds who has left": """
+        SELECT FROM role_assignments r JOIN privileged_users u ON u.id = r.user_id
+        WHERE r.is_active AND NOT u.is_active""",
+    "a secret that is read by what does not run": """
+        SELECT FROM audit_logs a JOIN service_identities i ON i.id = a.actor_service_identity_id
+        WHERE a.action = 'read_secret' AND NOT i.is_active""",
+    "a credential whose count of rotations is another": """
+        SELECT FROM credentials c, LATERAL (SELECT count(*) AS number, max(completed_at) AS last
+            FROM credential_rotations r WHERE r.credential_id = c.id AND r.status = 'completed') done
+        WHERE (c.rotation_count, c.last_rotated) IS DISTINCT FROM (done.number, done.last)""",
+    "a rotation that is planned for another time than its credential says": """
+        SELECT FROM credential_rotations r JOIN credentials c ON c.id = r.credential_id
+        WHERE r.status = 'scheduled' AND r.scheduled_date <> c.next_rotation_date""",
     "an event of a session that is not there": """
         SELECT FROM audit_logs a WHERE session_id IS NOT NULL
             AND NOT EXISTS (SELECT FROM sessions s WHERE s.id = a.session_id AND s.user_id = a.actor_user_id)""",
@@ -138,6 +155,7 @@ def test_people_are_there_already(migrated):
 
 def test_statistics_are_there(migrated):
     fill(migrated)
+    loading.settle(migrated)
     with connections[migrated].cursor() as cursor:
         cursor.execute("SELECT DISTINCT tablename FROM pg_stats WHERE tablename = ANY (%s)", [TABLES])
         assert {name for (name,) in cursor.fetchall()} == set(TABLES)
@@ -185,7 +203,7 @@ def test_bad_input(arguments, told):
 
 
 def test_without_tables(database):
-    with pytest.raises(Exception, match=r"no table privileged_users .* showmigrations pam"):
+    with pytest.raises(Exception, match=r"no table directory_roles .* showmigrations pam"):
         call_command("pam_load", database=database)
 
 
@@ -202,11 +220,49 @@ def copied(alias: str, table: str, file: Path, direction: str) -> None:
         cursor.copy_expert(f"COPY {source} {direction}", stream)
 
 
+def loaded(alias: str, *arguments: str) -> str:
+    with pytest.raises(CommandError) as refused:
+        call_command("pam_load", *arguments, database=alias, stdout=io.StringIO())
+    return str(refused.value)
+
+
+def test_what_the_server_refuses_is_one_sentence(migrated):
+    with connections[migrated].cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    text = loaded(migrated)
+    assert "read-only transaction" in text
+    assert "No row of it was kept. When that is settled, begin anew: python manage.py pam_load" in text
+
+
+def test_the_same_seed_twice(migrated):
+    fill(migrated, Wish(PROFILES["small"], seed=1, months=12, until=UNTIL))
+    assert "Take another one" in loaded(migrated, "--until", UNTIL.isoformat(), "--append")
+
+
+def test_loaded_but_not_vacuumed(migrated):
+    with session(migrated) as other, other.cursor() as holding, connections[migrated].cursor() as cursor:
+        other.autocommit = False
+        holding.execute("LOCK TABLE directory_roles IN SHARE UPDATE EXCLUSIVE MODE")
+        cursor.execute("SET lock_timeout = 100")
+        assert "Everything is loaded, but not vacuumed and analyzed" in loaded(migrated, "--months", "1")
+        cursor.execute("SELECT count(*) FROM privileged_users")
+        assert cursor.fetchone()[0] > 0
+
+
+def test_other_rows_do_not_depend_on_the_roles_that_are_there(migrated, migrated_template):
+    fill(migrated)
+    with throwaway_database("with_roles", migrated_template) as second:
+        call_command("load_directory_roles", database=second, verbosity=0, stdout=io.StringIO())
+        fill(second)
+        assert sums(second)["sessions"] == sums(migrated)["sessions"]
+
+
 @pytest.mark.scale
 def test_speed_against_a_raw_copy(migrated_template, migrated, tmp_path, capsys):
     wish = Wish(PROFILES["medium"], seed=7, months=12, until=UNTIL)
     began = time.perf_counter()
     fill(migrated, wish)
+    loading.settle(migrated)
     ours = time.perf_counter() - began
     tables = ["directory_roles", *TABLES]
     for table in tables:
@@ -228,12 +284,13 @@ def test_memory_does_not_grow(django_db_blocker: DjangoDbBlocker, capsys):
     most: dict[str, float] = {}
     with django_db_blocker.unblock(), server_under_alias({"max_wal_size": "8GB"}) as cluster:
         run(cluster, "migrate", "-v0")
-        for profile in ("small", "medium", "large"):
-            process = start(cluster, "pam_load", "--profile", profile, "--append")
+        for seed, profile in enumerate(("small", "medium", "large")):
+            process = start(cluster, "pam_load", "--profile", profile, "--seed", str(seed), "--append")
             assert process.stdout is not None
-            process.stdout.read()
+            with process.stdout:
+                output = process.stdout.read()
             _, status, used = os.wait4(process.pid, 0)
-            assert status == 0
+            assert status == 0, output
             most[profile] = used.ru_maxrss / 1024
     with capsys.disabled():
         print("\npam_load, most memory: " + ", ".join(f"{profile} {used:.0f} MB" for profile, used in most.items()))

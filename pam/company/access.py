@@ -18,6 +18,9 @@ ASSIGNMENTS = Sheet(
 )
 DONE = ("success", "info", 200)
 
+# By holder: since when, until when, and which role, by id and name.
+Held = dict[str, list[tuple[datetime, datetime, tuple[str, str]]]]
+
 
 def assignments(
     chance: Random,
@@ -25,18 +28,22 @@ def assignments(
     roles: list[tuple[str, str]],
     span: tuple[datetime, datetime],
     calendar: Calendar,
-) -> list[str]:
-    """Up to five roles for each holder, a few roles for most; their rows, and their events into the calendar."""
-    begin, until = span
-    people = [holder for holder in holders if isinstance(holder, User)]
+) -> tuple[list[str], Held]:
+    """Up to five roles for each holder, a few roles for most: their rows, who held what when, and their events into the
+    calendar."""
+    # Who gives roles is one who stays.
+    people = [holder for holder in holders if isinstance(holder, User) and holder.left is None]
     weights = [1 / (rank + 1) for rank in range(len(roles))]
     rows = []
+    all_held: Held = {}
     for holder in holders:
         held = dict.fromkeys(chance.choices(roles, weights, k=min(5, 1 + int(chance.expovariate(0.6)))))
         for role in held:
             boss = chance.choice(people)
-            rows.append(_assignment(chance, holder, role, boss, (begin, until), calendar))
-    return rows
+            row, since, end = _assignment(chance, holder, role, boss, span, calendar)
+            rows.append(row)
+            all_held.setdefault(holder.id, []).append((since, end, role))
+    return rows, all_held
 
 
 def _assignment(
@@ -46,10 +53,12 @@ def _assignment(
     boss: User,
     span: tuple[datetime, datetime],
     calendar: Calendar,
-) -> str:
+) -> tuple[str, datetime, datetime]:
+    """The row, and since when and until when the role was held."""
     begin, until = span
     is_user = isinstance(holder, User)
-    at = begin + (until - begin) * chance.random()
+    left = holder.left if isinstance(holder, User) else None
+    at = begin + (min(left or until, until) - begin) * chance.random()
     emergency = is_user and chance.random() < 0.03
     hours = chance.choice([2, 4, 8]) if emergency else None
     expires = at + timedelta(hours=hours) if hours else None
@@ -59,6 +68,9 @@ def _assignment(
     late = expires is not None and until - timedelta(hours=6) < expires
     ended = expires is not None and expires <= until and not late
     revoked = None if ended or chance.random() > 0.08 else at + (until - at) * chance.random()
+    if left and (expires is None or expires > left) and (revoked is None or revoked > left):
+        # Who leaves takes no role along.
+        ended, revoked = False, left
     certify = chance.random() < 0.3
     id_ = key(chance, at)
     target = Target("role_assignment", id_, role[1], holder.id if is_user else None)
@@ -76,7 +88,7 @@ def _assignment(
                 outcome=DONE,
             )
         )
-    return line(
+    row = line(
         (
             *(id_, at, revoked or at, role[0], holder.id if is_user else None, None if is_user else holder.id, at),
             *(boss.upn, expires, not ended and revoked is None, revoked, boss.upn if revoked else None),
@@ -91,3 +103,4 @@ def _assignment(
             "emergency" if emergency else "manual",
         )
     )
+    return row, at, revoked or expires or until

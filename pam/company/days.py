@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
 
+from pam.company.access import Held
 from pam.company.events import Actor, Calendar, Target, event
 from pam.company.lines import Sheet, key, line
 from pam.company.people import Identity, User
@@ -34,6 +35,7 @@ OPERATIONS = (
     (("configuration", "settings", "change_setting"), 7),
     (("compliance", "review", "certify_access"), 3),
 )
+ACTIVATE, READ = ("authorization", "role_activation", "activate_role"), ("credential_access", "vault", "read_secret")
 KINDS, WEIGHTS = [kind for kind, _ in OPERATIONS], [weight for _, weight in OPERATIONS]
 AGENTS = (
     ("Edge", "Windows", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Edg/142.0"),
@@ -51,11 +53,14 @@ class Company:
     users: list[User]
     identities: list[Identity]
     roles: list[tuple[str, str]]
+    held: Held
     events: int
 
     def __post_init__(self) -> None:
+        # What no longer runs reads no secret.
+        self.running = [identity for identity in self.identities if identity.is_active]
         self.user_weights = list(accumulate(1 / (rank + 3) for rank in range(len(self.users))))
-        self.identity_weights = list(accumulate(1 / (rank + 2) for rank in range(len(self.identities))))
+        self.identity_weights = list(accumulate(1 / (rank + 2) for rank in range(len(self.running))))
 
 
 def days(
@@ -105,8 +110,11 @@ def _session(company: Company, day: datetime, until: datetime, sessions: list[st
         if time >= min(expires, until):
             break
         (kind,) = chance.choices(KINDS, WEIGHTS)
+        held = [role for since, end, role in company.held.get(user.id, []) if since <= time < end]
+        if kind == ACTIVATE and not held:
+            kind = READ
         done, privileged = done + 1, privileged + (kind[0] == "privileged_operation")
-        events.append(event(chance, time, kind, actor, _target(company, kind), session=id_, correlation=id_))
+        events.append(event(chance, time, kind, actor, _target(company, kind, held), session=id_, correlation=id_))
     time = min(time, expires)
     logout = time + timedelta(minutes=chance.uniform(1, 20))
     ended, reason = (logout, "logout") if chance.random() < 0.8 and logout < expires else (expires, "timeout")
@@ -139,10 +147,11 @@ def _session(company: Company, day: datetime, until: datetime, sessions: list[st
     )
 
 
-def _target(company: Company, kind: tuple[str, str, str]) -> Target:
+def _target(company: Company, kind: tuple[str, str, str], held: list[tuple[str, str]]) -> Target:
+    """What it is done to; `held` are the roles that can be activated."""
     chance = company.chance
     if kind[2] in ("activate_role", "certify_access"):
-        role = chance.choice(company.roles)
+        role = chance.choice(held if kind == ACTIVATE else company.roles)
         return Target("directory_role", role[0], role[1])
     if kind[0] == "credential_access":
         identity = chance.choice(company.identities)
@@ -158,7 +167,7 @@ def _by_itself(company: Company, day: datetime, until: datetime, events: list[st
     """A service identity reads a secret at any hour; seldom something is tried that nobody allowed."""
     chance = company.chance
     time = day + timedelta(microseconds=chance.randrange(86_400_000_000))
-    (identity,) = chance.choices(company.identities, cum_weights=company.identity_weights)
+    (identity,) = chance.choices(company.running, cum_weights=company.identity_weights)
     if time >= until:
         return
     kind, outcome = ("credential_access", "vault", "read_secret"), None

@@ -67,24 +67,28 @@ def load(alias: str, wish: Wish, roles: list[Role], *, append: bool, told: Calla
     _require_room(connection, alias, append)
     _make_months(alias, wish)
     with transaction.atomic(using=alias):
-        rows = _load(connection, wish, roles, told)
+        return _load(connection, wish, roles, told)
+
+
+def settle(alias: str) -> None:
+    """Statistics and visibility maps, after a load. Not inside a transaction."""
+    connection = connections[alias]
     with connection.cursor() as cursor:
         for table in ("directory_roles", *TABLES):
             # An index alone can answer only where the visibility map says that all may see the rows.
             # Lock: SHARE UPDATE EXCLUSIVE; of a partitioned table also its months.
             cursor.execute(f"VACUUM (ANALYZE) {connection.ops.quote_name(table)}")
-    return rows
 
 
 def _require_room(connection: BaseDatabaseWrapper, alias: str, append: bool) -> None:
-    for table in TABLES:
+    for table in ("directory_roles", *TABLES):
         if catalog.relation(connection, table) is None:
             raise TableMissing(table)
     there = PrivilegedUser.all_objects.using(alias).count()
     if there and not append:
         raise PeopleThere(
             f"There are {there:,} people in this database already. Load into an empty one, or let more come: "
-            "python manage.py pam_load --append"
+            f"python manage.py pam_load --append --database {alias}"
         )
 
 
@@ -103,9 +107,9 @@ def _load(
     span = (wish.begin, wish.until)
     people, user_rows = users(chance, wish.profile.users, first, *span)
     services, identity_rows = identities(chance, wish.profile.identities, first, people, *span)
-    role_keys = _roles(chance, roles, connection.alias, wish.begin)
+    role_keys = _roles(wish.seed, roles, connection.alias, wish.begin)
     credential_rows, rotation_rows = vault(chance, services, span, calendar)
-    assignment_rows = assignments(chance, [*people, *services], role_keys, span, calendar)
+    assignment_rows, held = assignments(chance, [*people, *services], role_keys, span, calendar)
     counts = dict.fromkeys(TABLES, 0)
     with connection.cursor() as cursor:
         # Foreign keys are looked at after each COPY: until the commit, the server would keep every row in mind.
@@ -119,7 +123,7 @@ def _load(
         ):
             sheet.copy(cursor, rows)
             counts[sheet.table] += len(rows)
-        company = Company(chance, people, services, role_keys, wish.profile.events)
+        company = Company(chance, people, services, role_keys, held, wish.profile.events)
         for sessions, events in days(company, *span, calendar):
             SESSIONS.copy(cursor, sessions)
             EVENTS.copy(cursor, events)
@@ -130,8 +134,12 @@ def _load(
     return counts
 
 
-def _roles(chance: Random, roles: list[Role], alias: str, created: datetime) -> list[tuple[str, str]]:
-    """Id and name of the real roles; those that are not there yet are added."""
+def _roles(seed: int, roles: list[Role], alias: str, created: datetime) -> list[tuple[str, str]]:
+    """Id and name of the real roles; those that are not there yet are added.
+
+    By a chance of their own, so that whatever else is drawn does not depend on how many are there already.
+    """
+    chance = Random(seed)  # noqa: S311 (nothing here is a secret)
     stored = DirectoryRole.all_objects.using(alias)
     new = compare(roles, stored).new
     for row in new:

@@ -49,27 +49,28 @@ def _credential(
     kind = chance.choice(["client_secret", "client_secret", "certificate", "password", "api_key", "ssh_key"])
     id_, name = key(chance, created), f"{owner.name}-{kind.replace('_', '-')}-{number}"
     target = Target("credential", id_, name)
-    rows, last, due = [], None, begin + every * chance.random()
+    rows, last, renewed, due = [], None, 0, begin + every * chance.random()
     while due < until:
-        row, worked = _rotation(chance, owner, target, due, until, calendar)
+        row, completed = _rotation(chance, owner, target, due, until, calendar)
         rows.append(row)
-        last = due if worked else last
+        last, renewed = completed or last, renewed + (completed is not None)
         due += every
     # An identity that no longer runs has credentials that are no longer active: again two columns that agree.
     (status,) = chance.choices(["active", "expired", "revoked"], [94, 4, 2] if owner.is_active else [5, 55, 40])
     automatic = chance.random() < 0.8
-    if status == "active" and automatic and chance.random() < 0.3:
-        rows.append(_scheduled(chance, id_, due, until))
+    # Some are due already: what the rotation worker has before it.
+    upcoming = due - timedelta(days=owner.frequency * 0.05) if status == "active" else None
+    if upcoming and automatic and chance.random() < 0.3:
+        rows.append(_scheduled(chance, id_, upcoming, until))
     return (
         line(
             (
                 *(id_, created, last or created, kind, name, f"{kind.replace('_', ' ')} of {owner.name}", owner.id),
-                *(f"kv/{owner.name}/{number}", str(len(rows) + 1), status),
+                *(f"kv/{owner.name}/{number}", str(renewed + 1), status),
                 until + timedelta(days=chance.uniform(-10, 400)) if chance.random() < 0.7 else None,
                 *(until - timedelta(hours=chance.expovariate(1 / 40)), chance.randint(0, 9000), owner.frequency),
-                # Some are due already: what the rotation worker has before it.
-                due - timedelta(days=owner.frequency * 0.05) if status == "active" else None,
-                *(last, len(rows), automatic, chance.randint(40, 100)),
+                upcoming,
+                *(last, renewed, automatic, chance.randint(40, 100)),
             )
         ),
         rows,
@@ -78,8 +79,8 @@ def _credential(
 
 def _rotation(
     chance: Random, owner: Identity, target: Target, due: datetime, until: datetime, calendar: Calendar
-) -> tuple[str, bool]:
-    """A rotation that was tried at `due`, and its two events; whether it worked."""
+) -> tuple[str, datetime | None]:
+    """A rotation that was tried at `due`, and its two events; when it was completed, None if it failed."""
     worked = chance.random() < 0.96
     ended = due + timedelta(seconds=chance.uniform(2, 90))
     id_, actor = key(chance, due), Actor.of(owner)
@@ -109,7 +110,7 @@ def _rotation(
                 "success" if worked else "failed",
             )
         ),
-        worked,
+        ended if worked else None,
     )
 
 

@@ -42,18 +42,20 @@ def judge(query: Query, facts: Facts, there: set[str]) -> Verdict:
 
 
 def _index(query: Query, facts: Facts, there: set[str], remarks: list[str]) -> list[str]:
-    if not query.indexes or set(query.indexes) & set(facts.indexes):
+    if not query.indexes:
         return []
-    wanted = " or ".join(query.indexes)
-    if not set(query.indexes) & there:
+    if query.indexes[0] not in there:
         # Somebody may have dropped it by hand; then there is nothing left to migrate.
         return [
-            f"the index {wanted} is not there: python manage.py migrate; where all is applied, create it as "
+            f"the index {query.indexes[0]} is not there: python manage.py migrate; where all is applied, create it as "
             "python manage.py sqlmigrate prints it"
         ]
-    if not facts.indexes and facts.scanned_pages <= SMALL * max(1, facts.partitions):
+    if set(query.indexes) & set(facts.indexes):
+        return []
+    if not facts.indexes and facts.scanned_pages <= max(SMALL, query.per_partition) * max(1, facts.partitions):
         remarks.append(f"a scan is right: {facts.scanned_pages:,} pages")
         return []
+    wanted = " or ".join(query.indexes)
     return [f"it does not use {wanted}, but {', '.join(facts.indexes) or f'a scan of {facts.scanned_pages:,} pages'}"]
 
 

@@ -12,7 +12,8 @@ from pam.postgres.locks import read_only
 
 # Of each relation that a plan may name: what it is a part of, in the end, and how large it is.
 ROOTS = """
-SELECT c.relname, coalesce(root.relname, c.relname), c.relpages, (
+SELECT c.relname, coalesce(root.relname, c.relname),
+    pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int, (
     SELECT greatest(count(*), 1) FROM pg_catalog.pg_partition_tree(coalesce(root.oid, c.oid)) t WHERE t.isleaf
 )
 FROM pg_catalog.pg_class c

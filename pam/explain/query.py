@@ -13,7 +13,8 @@ Rows = QuerySet[Any, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """A named query. One of `indexes` must serve it; none means that reading all is right.
+    """A named query. The first of `indexes` must be there, and it or another of them serve; none means that reading
+    all is right.
 
     Its answer may touch `partitions` (None: all), and cost `per_partition` buffers for each and `per_row` for each row.
     """

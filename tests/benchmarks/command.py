@@ -46,6 +46,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.charts and find_spec("matplotlib") is None:
         parser.error("--charts needs matplotlib: pip install -r requirements-dev.txt")
+    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
+        parser.error(f"--json: {options.json} is no place for a file")
     # As in an installation: Django would keep every statement in mind, and a migration tell each of its steps.
     settings.DEBUG = False
     logging.getLogger("pam").setLevel(logging.WARNING)

@@ -1,8 +1,8 @@
 """`manage.py pam_explain [NAME…]`: the named queries' plans against what each promises."""
 
 import json
-from argparse import ArgumentParser
-from dataclasses import asdict
+from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from pam.explain.plans import Facts, explain
 from pam.explain.sample import Sample
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, sqlstate
+from pam.postgres.locks import read_only
 from pam.workload import QUERIES
 
 TIMEOUT_MS = 60_000
+# What the server takes.
+LONGEST_MS = (1 << 31) - 1
+# What a query that was explained has in the file; one that failed has not.
+FIELDS = {field.name for field in fields(Facts)}
 # Who reads the file with --against must know what it says.
 FORMAT = 1
 
@@ -30,7 +35,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("names", nargs="*", metavar="NAME", help="queries; default: all")
         parser.add_argument("--analyze", action="store_true", help="run them, read-only, and count buffers and rows")
-        parser.add_argument("--timeout", type=int, default=TIMEOUT_MS, metavar="MS", help="for each; default: 60000")
+        parser.add_argument(
+            "--timeout", type=_milliseconds, default=TIMEOUT_MS, metavar="MS", help="for each; default: 60000"
+        )
         parser.add_argument("--json", action="store_true", help="for a program")
         parser.add_argument("--save", type=Path, metavar="FILE", help="keep the facts")
         parser.add_argument("--against", type=Path, metavar="FILE", help="compare with facts that were kept before")
@@ -40,20 +47,23 @@ class Command(BaseCommand):
         unknown = sorted(set(names) - QUERIES.keys())
         if unknown:
             raise CommandError(f"No query is called {', '.join(unknown)}. There are: {', '.join(sorted(QUERIES))}")
+        _require_place(options["save"])
         _require_tables(database)
         before = _read(options["against"]) if options["against"] else None
         verdicts = _verdicts(database, names or list(QUERIES), options["analyze"], options["timeout"])
         if options["save"]:
             options["save"].write_text(json.dumps(_document(verdicts), indent=2), encoding="utf-8")
         if options["json"]:
-            self.stdout.write(json.dumps(_document(verdicts, before or {}), indent=2))
+            document = {**_document(verdicts, before or {}), "unneeded": _unneeded(database)}
+            self.stdout.write(json.dumps(document, indent=2))
         elif before is not None:
             self._compare(verdicts, before)
         else:
             for verdict in verdicts:
                 self._show(verdict)
-        if not names:
-            self._unneeded(database)
+        if not names and not options["json"]:
+            unneeded = _unneeded(database)
+            self.stdout.write(f"{len(unneeded)} indexes that no named query needs: {', '.join(unneeded)}")
         failed = [verdict.name for verdict in verdicts if not verdict.passes]
         if failed:
             raise CommandError(
@@ -69,19 +79,13 @@ class Command(BaseCommand):
     def _compare(self, verdicts: list[Verdict], before: dict[str, Any]) -> None:
         for verdict in verdicts:
             self._show(verdict)
-            facts, old = verdict.facts, before.get(verdict.name)
-            if not facts or not old:
+            facts, old = verdict.facts, before.get(verdict.name, {})
+            if not facts or FIELDS - old.keys():
                 continue
             rows = [("", "before", "now"), *_side_by_side(old, facts)]
             widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
             for what, then, now in rows:
                 self.stdout.write(f"       {what:{widths[0]}}  {then:{widths[1]}}  {now}")
-
-    def _unneeded(self, database: str) -> None:
-        needed = {name for query in QUERIES.values() for name in query.indexes}
-        for name in sorted(_indexes(database) - needed):
-            if name.startswith("ix_"):
-                self.stderr.write(f"no named query needs {name}")
 
 
 def _require_tables(alias: str) -> None:
@@ -97,13 +101,21 @@ def _verdicts(alias: str, names: list[str], analyze: bool, timeout_ms: int) -> l
     for name in names:
         query = QUERIES[name]
         try:
-            facts = explain(alias, query.build(sample), analyze=analyze, timeout_ms=timeout_ms)
+            with read_only(connections[alias], timeout_ms):
+                rows = query.build(sample)
+            facts = explain(alias, rows, analyze=analyze, timeout_ms=timeout_ms)
         except Error as error:
             told = f"the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})"
             verdicts.append(Verdict(name, (told,), (), None, None))
         else:
             verdicts.append(judge(query, facts, there))
     return verdicts
+
+
+def _unneeded(alias: str) -> list[str]:
+    """Ours that no named query asks for: a finding about the list of queries as much as about the indexes."""
+    needed = {name for query in QUERIES.values() for name in query.indexes}
+    return sorted(name for name in _indexes(alias) - needed if name.startswith("ix_"))
 
 
 def _indexes(alias: str) -> set[str]:
@@ -164,5 +176,19 @@ def _read(file: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CommandError(f"{file} was not made by pam_explain. Make one: python manage.py pam_explain --save {file}")
-    queries: dict[str, Any] = document["queries"]
+    queries = document.get("queries")
+    if not isinstance(queries, dict) or not all(isinstance(facts, dict) for facts in queries.values()):
+        raise CommandError(f"{file} is damaged. Make it anew: python manage.py pam_explain --save {file}")
     return queries
+
+
+def _require_place(file: Path | None) -> None:
+    """Before anything is asked: what was measured shall not be lost."""
+    if file and (file.is_dir() or not file.parent.is_dir()):
+        raise CommandError(f"{file} is no place for a file. Name one in a folder that is there: --save FILE")
+
+
+def _milliseconds(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_MS:
+        raise ArgumentTypeError(f"{text!r} is no number of milliseconds from 1 to {LONGEST_MS}.")
+    return int(text)

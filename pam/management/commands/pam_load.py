@@ -7,20 +7,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from django.core.management import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from tqdm import tqdm
 
-from pam.company.load import Wish, load
+from pam.company.load import Wish, load, settle
 from pam.company.profiles import PROFILES
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import run_again
+from pam.postgres.errors import UNIQUE_VIOLATION, run_again, sqlstate
 from pam.role_file import read_roles
 
 ROLES = Path(__file__).resolve().parents[2] / "data" / "entra_directory_roles.json"
 MOST_MONTHS = 120
+
+# Keys count milliseconds since 1970, and rows may begin ten years before their end.
+FIRST_YEAR, LAST_YEAR = 1985, 2199
 
 
 class Command(BaseCommand):
@@ -53,10 +57,25 @@ class Command(BaseCommand):
         try:
             with sigterm_as_interrupt(), run_again(again), bar:
                 counts = load(options["database"], wish, read_roles(ROLES), append=options["append"], told=bar.update)
+        except (Error, psycopg2.Error) as error:
+            cure = f"When that is settled, begin anew: {again}"
+            if sqlstate(error) == UNIQUE_VIOLATION:
+                cure = f"Rows of this seed are there already. Take another one: {again} --seed {seed + 1}"
+            raise CommandError(
+                f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}). No row of it was kept. {cure}"
+            ) from error
         except KeyboardInterrupt as interrupt:
             raise CommandError(
                 f"Stopped; no row of it was kept. VACUUM gives its space back. Begin anew: {again}"
             ) from interrupt
+        try:
+            with sigterm_as_interrupt():
+                settle(options["database"])
+        except (KeyboardInterrupt, Error) as reason:
+            raise CommandError(
+                f"Everything is loaded, but not vacuumed and analyzed ({str(reason).strip() or 'stopped'}). That is "
+                "left to do: VACUUM (ANALYZE)"
+            ) from reason
         for table, rows in counts.items():
             self.stdout.write(f"{table}: {rows:,} rows")
         rows, seconds = sum(counts.values()), time.monotonic() - began
@@ -76,6 +95,8 @@ def _time(text: str) -> datetime:
         found = parse_datetime(text)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r}: {error}. Such as 2026-11-24T13:37:11Z") from error
+    if found is not None and not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ArgumentTypeError(f"{text!r} is not within {FIRST_YEAR} and {LAST_YEAR}, of which the keys can be made.")
     if found is None or found.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} is no time with a zone. Such as 2026-11-24T13:37:11Z")
     return found.astimezone(UTC)
