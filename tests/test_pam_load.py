@@ -1,8 +1,11 @@
 """`pam_load`: a company whose rows agree with each other, the same for a seed, and all of it or nothing."""
 
 import io
-import os
+import re
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -278,20 +281,27 @@ def test_speed_against_a_raw_copy(migrated_template, migrated, tmp_path, capsys)
         print(f"\npam_load --profile medium, with VACUUM (ANALYZE): {theirs / ours:.2f} of the speed of a raw COPY")
 
 
+def memory(process: "subprocess.Popen[str]") -> Iterator[float]:
+    """The most memory that a process has had so far, in MB, as the kernel says: once a second until it ends."""
+    while process.poll() is None:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        if found:
+            yield int(found[1]) / 1024
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+
+
 @pytest.mark.scale
 def test_memory_does_not_grow(django_db_blocker: DjangoDbBlocker, capsys):
-    """The most memory that the process had, as the kernel says."""
-    most: dict[str, float] = {}
+    """People and credentials are in memory, as many as the profile has; events are not, however many come."""
     with django_db_blocker.unblock(), server_under_alias({"max_wal_size": "8GB"}) as cluster:
         run(cluster, "migrate", "-v0")
-        for seed, profile in enumerate(("small", "medium", "large")):
+        for seed, profile in enumerate(("medium", "large")):
             process = start(cluster, "pam_load", "--profile", profile, "--seed", str(seed), "--append")
-            assert process.stdout is not None
-            with process.stdout:
-                output = process.stdout.read()
-            _, status, used = os.wait4(process.pid, 0)
-            assert status == 0, output
-            most[profile] = used.ru_maxrss / 1024
-    with capsys.disabled():
-        print("\npam_load, most memory: " + ", ".join(f"{profile} {used:.0f} MB" for profile, used in most.items()))
-    assert most["large"] < 1.5 * most["medium"]
+            most = list(memory(process))
+            output, _ = process.communicate()
+            assert process.returncode == 0, output
+            halfway, end = most[len(most) // 2], most[-1]
+            with capsys.disabled():
+                print(f"\npam_load --profile {profile}, most memory: {halfway:.0f} MB halfway, {end:.0f} MB at the end")
+            assert end < 1.1 * halfway
