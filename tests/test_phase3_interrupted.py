@@ -43,7 +43,7 @@ def cluster(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) 
         yield server
 
 
-def dying(cluster: Cluster, how: str, when: int, road: str) -> "subprocess.CompletedProcess[str]":
+def dying(cluster: Cluster, how: str, when: int | str, road: str) -> "subprocess.CompletedProcess[str]":
     environment = {
         **os.environ,
         "DATABASE_URL": cluster.url(DATABASE),
@@ -104,7 +104,17 @@ def test_killed_before_a_statement_and_run_again(cluster, lengths, wanted):
             break
 
 
-def strike(cluster: Cluster, how: str, when: int, road: str) -> None:
+@pytest.mark.parametrize("cluster", [EIGHT_MONTHS], indirect=True, ids=["some"])
+def test_the_server_goes_while_django_records_a_migration(cluster):
+    before = checksums(ALIAS, END)
+    strike(cluster, "crash", "record", "there")
+    for road in ROADS:
+        run(cluster, *ROADS[road])
+        assert left_over(ALIAS) == []
+        assert checksums(ALIAS, END) == before
+
+
+def strike(cluster: Cluster, how: str, when: int | str, road: str) -> None:
     connections[ALIAS].close()
     died = dying(cluster, how, when, road)
     if how == "crash":

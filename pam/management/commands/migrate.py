@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import NEXT, MenshunError, run_again
+from pam.postgres.errors import NEXT, MenshunError, build_failed, run_again
 from pam.postgres.half_applied import take_back
-from pam.postgres.locks import exclusive_run
+from pam.postgres.locks import exclusive_run, is_open
 
 
 class Command(migrate.Command):
@@ -35,6 +35,11 @@ class Command(migrate.Command):
                 raise MenshunError(
                     f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
                 ) from error
+            except Error as error:
+                if is_open(self._connection):
+                    raise
+                # While Django itself was at work, say, which records what is applied.
+                raise build_failed(error, "Migrating", is_connected=False) from error
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         """As Django's, but a migration that reports its steps begins them on a line of their own.
