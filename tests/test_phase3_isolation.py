@@ -9,6 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from pam.partitions.status import status
+from pam.partitions.tables import tables
 from pam.postgres import locks
 from pam.postgres.locks import Patience
 from pam.postgres.online_copy import replay
@@ -141,3 +143,13 @@ def test_what_prepare_says_to_do_next(migrated, capsys):
     assert capsys.readouterr().out.count("until: python manage.py migrate pam 0010_phase3_begin") == 2
     call_command("pam_plan", back=True, database=migrated)
     assert "OBSTACLE" not in capsys.readouterr().out
+
+
+def test_a_role_whose_sessions_may_not_idle_in_a_transaction(phase2):
+    """While two sessions verify, a third one holds their snapshot, and has nothing to do."""
+    name = connections[phase2].settings_dict["NAME"]
+    with connections[phase2].cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" SET idle_in_transaction_session_timeout = 1')
+    connections[phase2].close()
+    call_command("pam_partitions", "prepare", database=phase2, stdout=io.StringIO())
+    assert all(status(table).verified_at for table in tables(phase2))

@@ -38,6 +38,7 @@ TRANSACTION_TIMEOUT_SINCE = 17_00_00
 # which only READ COMMITTED does; and a number compared as text must have all its digits.
 OUR_DEFAULTS = {
     "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     "default_transaction_isolation": "read committed",
     "extra_float_digits": "1",
 }
