@@ -7,10 +7,11 @@ from typing import Any
 from django.core.checks import CheckMessage, Warning  # noqa: A004 (Django's name)
 from django.utils import timezone
 
-from pam.partitions.status import months_ahead, status
+from pam.partitions.status import months_ahead
 from pam.partitions.tables import partitioned, tables
 from pam.postgres import catalog
 from pam.postgres.monthly_default import months_in_default
+from pam.postgres.online_copy import capture
 
 FEWEST_MONTHS = 2
 AHEAD = {-1: "no month for today", 0: "no month ahead", 1: "only one month ahead"}
@@ -55,5 +56,5 @@ def check_conversions(databases: Sequence[str] | None = None, **_: Any) -> list[
         )
         for alias in databases or ()
         for table in tables(alias)
-        if catalog.relation(table.connection, table.layout.table) and status(table).state == "converting"
+        if catalog.relation(table.connection, table.layout.table) and capture.recorded(table.connection, table.move)
     ]

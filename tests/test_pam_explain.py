@@ -128,6 +128,7 @@ def facts(**changes: Any) -> Facts:
         "indexes": ("ix_audit_logs_actor_timestamp",),
         "partitions": 1,
         "partitions_there": 12,
+        "pages": 9000,
         "scanned_pages": 0,
         "planned_rows": 100,
         "actual_rows": 120,
@@ -142,6 +143,11 @@ def facts(**changes: Any) -> Facts:
     ("changes", "finding"),
     [
         ({"indexes": (), "scanned_pages": 9000}, "it does not use ix_audit_logs_actor_timestamp, but a scan of 9,000"),
+        (
+            {"indexes": (), "pages": 65, "scanned_pages": 65},
+            "it does not use ix_audit_logs_actor_timestamp, but a scan",
+        ),
+        ({"indexes": ("another",), "pages": 65}, "it does not use ix_audit_logs_actor_timestamp, but another"),
         ({"indexes": ("another",)}, "it does not use ix_audit_logs_actor_timestamp, but another"),
         ({"partitions": 12}, "it touches 12 of 12 partitions; 2 are enough"),
         ({"planned_rows": 5000, "actual_rows": 3}, "the planner expected 5,000 rows, and there were 3"),
@@ -152,16 +158,17 @@ def test_each_broken_promise_is_found(changes, finding):
     query = QUERIES["last_week_of_an_actor"]
     there = {"ix_audit_logs_actor_timestamp"}
     assert judge(query, facts(), there).passes
+    assert judge(query, facts(indexes=("another",), pages=64), there).passes
     assert any(found.startswith(finding) for found in judge(query, facts(**changes), there).findings)
 
 
 def test_a_file_with_a_query_that_failed_then_and_damaged_ones(company, tmp_path):
     file = tmp_path / "before.json"
-    file.write_text('{"format": 1, "queries": {"sign_in": {"findings": ["timeout"], "bound": null}}}')
+    file.write_text('{"format": 2, "queries": {"sign_in": {"findings": ["timeout"], "bound": null}}}')
     text, error = explained(company, "sign_in", against=file)
     assert error == ""
     assert "before" not in text
-    for damaged in ('{"format": 1}', '{"format": 1, "queries": []}', '{"format": 1, "queries": {"sign_in": 1}}'):
+    for damaged in ('{"format": 2}', '{"format": 2, "queries": []}', '{"format": 2, "queries": {"sign_in": 1}}'):
         file.write_text(damaged)
         assert "is damaged. Make it anew" in explained(company, "sign_in", against=file)[1]
     for place in (tmp_path, tmp_path / "none" / "x"):

@@ -10,7 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from pam.postgres import catalog
+from pam.postgres.locks import Patience
 from pam.postgres.online_copy import obstacles
+from pam.postgres.online_copy import plan as online_plan
 from pam.postgres.online_copy.errors import ObstaclesFound
 from tests.support.bulk import add_audit_rows
 from tests.support.databases import session
@@ -187,6 +189,16 @@ def test_a_read_only_session_is_told_whom_to_ask_and_a_timeout_of_queries_does_n
         assert "This session is read-only" in planned(phase2)
         cursor.execute("SET default_transaction_read_only = off; SET statement_timeout = 1")
         assert "time: about" in planned(phase2)
+
+
+def test_who_keeps_readers_out_is_named(phase2, monkeypatch):
+    monkeypatch.setattr(online_plan, "CALM", Patience(100, 2, 0.01, 0.01))
+    with session(phase2) as other, other.cursor() as holding:
+        other.autocommit = False
+        holding.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        text = planned(phase2)
+        assert f"In the way:\n  pid {other.info.backend_pid}" in text
+        assert f"Then run it again: python manage.py pam_plan --database {phase2}" in text
 
 
 def test_a_constraint_that_is_not_enforced(phase2):

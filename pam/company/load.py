@@ -20,6 +20,7 @@ from pam.models import DirectoryRole, PrivilegedUser
 from pam.partitions.tables import partitioned
 from pam.postgres import catalog
 from pam.postgres.errors import MenshunError, TableMissing
+from pam.postgres.locks import CALM, timeouts
 from pam.postgres.monthly import add_month
 from pam.postgres.months import Month
 from pam.postgres.months import months as months_between
@@ -71,9 +72,12 @@ def load(alias: str, wish: Wish, roles: list[Role], *, append: bool, told: Calla
 
 
 def settle(alias: str) -> None:
-    """Statistics and visibility maps, after a load. Not inside a transaction."""
+    """Statistics and visibility maps, after a load. Not inside a transaction.
+
+    A lock is waited for long enough for an autovacuum to give way, and no longer: then SQLSTATE 55P03.
+    """
     connection = connections[alias]
-    with connection.cursor() as cursor:
+    with timeouts(connection, lock_ms=CALM.lock_timeout_ms), connection.cursor() as cursor:
         for table in ("directory_roles", *TABLES):
             # An index alone can answer only where the visibility map says that all may see the rows.
             # Lock: SHARE UPDATE EXCLUSIVE; of a partitioned table also its months.

@@ -52,11 +52,9 @@ def _index(query: Query, facts: Facts, there: set[str], remarks: list[str]) -> l
         ]
     if set(query.indexes) & set(facts.indexes):
         return []
-    if not facts.indexes and facts.scanned_pages <= max(SMALL, query.per_partition) * max(1, facts.partitions):
-        remarks.append(f"a scan is right: {facts.scanned_pages:,} pages")
-        return []
-    if facts.buffers is not None and facts.buffers <= SMALL * max(1, facts.partitions):
-        remarks.append(f"another way is as quick: {', '.join(facts.indexes) or 'a scan'}, {facts.buffers:,} buffers")
+    # To read all of what it touches costs no more than the index may.
+    if facts.pages <= max(SMALL, query.per_partition) * max(1, facts.partitions):
+        remarks.append(f"{', '.join(facts.indexes) or 'a scan'} is right: {facts.pages:,} pages are all there is")
         return []
     wanted = " or ".join(query.indexes)
     return [f"it does not use {wanted}, but {', '.join(facts.indexes) or f'a scan of {facts.scanned_pages:,} pages'}"]

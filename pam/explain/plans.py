@@ -24,11 +24,14 @@ WHERE c.relname = ANY (%s) AND c.relkind IN ('r', 'p', 'i', 'I') AND pg_catalog.
 
 @dataclass(frozen=True)
 class Facts:
-    """What a plan says. Without ANALYZE there are no `actual_rows`, `buffers` and `milliseconds`."""
+    """What a plan says; `pages` are those of all partitions touched, `scanned_pages` of those that were read whole.
+
+    Without ANALYZE there are no `actual_rows`, `buffers` and `milliseconds`."""
 
     indexes: tuple[str, ...]
     partitions: int
     partitions_there: int
+    pages: int
     scanned_pages: int
     planned_rows: int
     actual_rows: int | None
@@ -74,6 +77,7 @@ def _facts(answer: dict[str, Any], nodes: list[dict[str, Any]], known: dict[str,
         indexes=tuple(sorted({known[name][0] for name in used})),
         partitions=len({node["Relation Name"] for node in scans}),
         partitions_there=max((known[node["Relation Name"]][2] for node in scans), default=0),
+        pages=sum(known[name][1] for name in {node["Relation Name"] for node in scans}),
         scanned_pages=sum(known[name][1] for name in whole),
         planned_rows=int(plan["Plan Rows"]),
         actual_rows=round(plan["Actual Rows"]) if measured else None,

@@ -35,7 +35,8 @@ RUN_PATIENCE_SECONDS = 60 * 60
 TRANSACTION_TIMEOUT_SINCE = 17_00_00
 
 # Whatever a role or database has as its default: what is read under a lock must be as of a time after it was granted,
-# which only READ COMMITTED does; and a number compared as text must have all its digits.
+# which only READ COMMITTED does; a number compared as text must have all its digits; and who holds a snapshot for
+# others idles in a transaction meanwhile.
 OUR_DEFAULTS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",

@@ -24,7 +24,7 @@ LONGEST_MS = (1 << 31) - 1
 # What a query that was explained has in the file; one that failed has not.
 FIELDS = {field.name for field in fields(Facts)}
 # Who reads the file with --against must know what it says.
-FORMAT = 1
+FORMAT = 2
 
 
 class Command(BaseCommand):
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         before = _read(options["against"]) if options["against"] else None
         verdicts = _verdicts(database, names or list(QUERIES), options["analyze"], options["timeout"])
         if options["save"]:
-            options["save"].write_text(json.dumps(_document(verdicts), indent=2), encoding="utf-8")
+            options["save"].write_text(json.dumps(_document(verdicts, {}), indent=2), encoding="utf-8")
         if options["json"]:
             document = {**_document(verdicts, before or {}), "unneeded": _unneeded(database)}
             self.stdout.write(json.dumps(document, indent=2))
@@ -154,13 +154,13 @@ def _side_by_side(old: dict[str, Any], facts: Facts) -> list[tuple[str, ...]]:
     return told
 
 
-def _document(verdicts: list[Verdict], before: dict[str, Any] | None = None) -> dict[str, Any]:
+def _document(verdicts: list[Verdict], before: dict[str, Any]) -> dict[str, Any]:
     queries = {
         verdict.name: {
             **(asdict(verdict.facts) if verdict.facts else {}),
             "findings": verdict.findings,
             "bound": verdict.bound,
-            **({"before": before[verdict.name]} if before and verdict.name in before else {}),
+            **({"before": before[verdict.name]} if verdict.name in before else {}),
         }
         for verdict in verdicts
     }

@@ -46,10 +46,11 @@ class Command(BaseCommand):
 
     def handle(self, *, profile: str, seed: int, months: int, until: datetime | None, **options: Any) -> None:
         wish = Wish(PROFILES[profile], seed, months, until or timezone.now())
-        again = f"python manage.py pam_load --profile {profile} --seed {seed} --months {months}"
-        again += f" --until {until.isoformat()}" if until else ""
-        again += " --append" if options["append"] else ""
-        again += f" --database {options['database']}"
+        rest = f" --until {until.isoformat()}" if until else ""
+        rest += " --append" if options["append"] else ""
+        rest += f" --database {options['database']}"
+        command = f"python manage.py pam_load --profile {profile} --months {months}"
+        again = f"{command} --seed {seed}{rest}"
         began = time.monotonic()
         bar = tqdm(
             total=wish.profile.events, unit=" events", unit_scale=True, leave=False, disable=not sys.stderr.isatty()
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         except (Error, psycopg2.Error) as error:
             cure = f"When that is settled, begin anew: {again}"
             if sqlstate(error) == UNIQUE_VIOLATION:
-                cure = f"Rows of this seed are there already. Take another one: {again} --seed {seed + 1}"
+                cure = f"Rows of this seed are there already. Take another one: {command} --seed {seed + 1}{rest}"
             raise CommandError(
                 f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}). No row of it was kept. {cure}"
             ) from error
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         except (KeyboardInterrupt, Error) as reason:
             raise CommandError(
                 f"Everything is loaded, but not vacuumed and analyzed ({str(reason).strip() or 'stopped'}). That is "
-                "left to do: VACUUM (ANALYZE)"
+                f"left to do: python manage.py dbshell --database {options['database']} -- -c 'VACUUM (ANALYZE)'"
             ) from reason
         for table, rows in counts.items():
             self.stdout.write(f"{table}: {rows:,} rows")

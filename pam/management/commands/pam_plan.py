@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--back", action="store_true", help="plan the way back to plain tables")
 
     def handle(self, *, database: str, back: bool, **options: Any) -> None:
-        with run_again("python manage.py pam_plan"):
+        with run_again(f"python manage.py pam_plan --database {database}" + (" --back" if back else "")):
             plans = [
                 plan(table.connection, table.layout, to_months=not back, now=timezone.now())
                 for table in tables(database)

@@ -11,7 +11,7 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.errors import MenshunError, TableMissing, build_failed
-from pam.postgres.locks import CALM, is_open, timeouts
+from pam.postgres.locks import CALM, is_open, with_retries
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import months
 from pam.postgres.online_copy import disk, obstacles, script
@@ -73,14 +73,18 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
     """The plan for one table. Locks: ACCESS SHARE on it, while it is read some four times. Raises TableMissing.
 
     The time is that of a sample of rows copied into a temporary table, which is rolled back; the longest lock is that
-    of renaming as many objects as the swap does, measured the same way. Raises ReadOnly where that cannot be.
+    of renaming as many objects as the swap does, measured the same way. Raises ReadOnly where that cannot be,
+    and LockUnavailable, which names who keeps even readers out.
     """
-    with timeouts(connection, lock_ms=CALM.lock_timeout_ms):
-        _require_writable(connection)
-        try:
-            return _plan(connection, layout, to_months, now)
-        except Error as error:
-            raise build_failed(error, f"Planning for {layout.table}", is_open(connection)) from error
+    source = catalog.relation(connection, layout.table)
+    if source is None:
+        raise TableMissing(layout.table)
+    _require_writable(connection)
+    tables, move = [source, *catalog.partitions(connection, source)], Move(source, layout, to_months)
+    try:
+        return with_retries(connection, CALM, "ACCESS SHARE", tables, lambda: _plan(connection, move, now))
+    except Error as error:
+        raise build_failed(error, f"Planning for {source}", is_open(connection)) from error
 
 
 def _require_writable(connection: BaseDatabaseWrapper) -> None:
@@ -90,11 +94,8 @@ def _require_writable(connection: BaseDatabaseWrapper) -> None:
             raise ReadOnly
 
 
-def _plan(connection: BaseDatabaseWrapper, layout: Layout, to_months: bool, now: datetime) -> Plan:
-    source = catalog.relation(connection, layout.table)
-    if source is None:
-        raise TableMissing(layout.table)
-    move = Move(source, layout, to_months)
+def _plan(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Plan:
+    source, to_months = move.source, move.to_months
     if is_done(connection, move):
         return Plan(str(source), to_months, is_done=True)
     found = tuple(str(obstacle) for obstacle in obstacles.find(connection, move, now))
