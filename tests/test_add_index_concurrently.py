@@ -1,31 +1,27 @@
 """AddIndexConcurrently in eight acts, on plain and on partitioned tables."""
 
 import pytest
-from django.db import NotSupportedError, connections, models
+from django.db import NotSupportedError, connections
 from django.db.migrations.operations.base import OperationCategory
 from django.db.migrations.writer import MigrationWriter
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from pam.postgres.errors import BuildFailed, NameTaken, TableMissing
+from pam.postgres.errors import NameTaken, TableMissing
 from pam.postgres.indexes import GinIndex, Index
-from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
 from tests.support.indexes import index_oid, index_validity, invalidate
 from tests.support.routers import Forbid
 from tests.support.threads import writers
 
-
-def operation(index: models.Index = toys.INDEX) -> AddIndexConcurrently:
-    return AddIndexConcurrently("Toy", index)
-
-
 # 1. Describe
 
 
 def test_describe():
-    assert operation().describe() == ("Concurrently create index ix_toys_name_partial on field(s) name of model Toy")
-    assert operation().migration_name_fragment == "toy_ix_toys_name_partial"
-    assert operation().category is OperationCategory.ADDITION
+    assert toys.add_index().describe() == (
+        "Concurrently create index ix_toys_name_partial on field(s) name of model Toy"
+    )
+    assert toys.add_index().migration_name_fragment == "toy_ix_toys_name_partial"
+    assert toys.add_index().category is OperationCategory.ADDITION
 
 
 # 2. State forwards
@@ -33,7 +29,7 @@ def test_describe():
 
 def test_state_forwards():
     state = toys.state()
-    operation().state_forwards(toys.APP, state)
+    toys.add_index().state_forwards(toys.APP, state)
     assert state.models["pam", "toy"].options["indexes"] == [toys.INDEX]
 
 
@@ -41,7 +37,7 @@ def test_state_forwards():
 
 
 def test_forwards_builds_a_valid_index(database, toy_table):
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     assert index_validity(database, "ix_toys%") == toy_table
 
 
@@ -50,35 +46,8 @@ def test_forwards_of_a_gin_index_and_an_empty_table(database):
     with connections[database].cursor() as cursor:
         cursor.execute("CREATE EXTENSION pg_trgm")
     gin = GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="ix_toys_search_gin")
-    toys.forwards(database, operation(gin), toys.state())
+    toys.forwards(database, toys.add_index(gin), toys.state())
     assert index_validity(database, "ix_toys%") == {"ix_toys_search_gin": True}
-
-
-def test_a_partition_that_is_partitioned_itself(database):
-    toys.make_table(database, partitioned=True)
-    with connections[database].cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE toys_2026_04 PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')"
-            " PARTITION BY RANGE (made_at)"
-        )
-        cursor.execute(
-            "CREATE TABLE april_first PARTITION OF toys_2026_04 FOR VALUES FROM ('2026-04-01') TO ('2026-04-02')"
-        )
-    toys.forwards(database, operation(), toys.state())
-    built = index_validity(database, "ix_toys%")
-    (of_april_first,) = set(built) - set(toys.PARENT_AND_MONTHS) - {"ix_toys_name_partial_2026_04"}
-    assert of_april_first.startswith("ix_toys_name_partial_2026_04_april_first_")
-    assert all(built.values())
-    toys.backwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == {}
-
-
-def test_a_partition_that_comes_later_has_it_too(database):
-    toys.make_table(database, partitioned=True)
-    toys.forwards(database, operation(), toys.state())
-    with connections[database].cursor() as cursor:
-        cursor.execute("CREATE TABLE later PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')")
-    assert index_validity(database, "later%") == {"later_name_idx": True}
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
@@ -96,11 +65,11 @@ def test_odd_names_in_another_schema_by_an_owner_who_is_no_superuser(database, p
     toys.make_table(database, "Odd Table", partitioned=partitioned, schema="Odd Schema")
     odd = Index(fields=["name"], name="Ix Odd; DROP")
     before = toys.state("Odd Table")
-    toys.forwards(database, operation(odd), before)
-    toys.forwards(database, operation(odd), before)
+    toys.forwards(database, toys.add_index(odd), before)
+    toys.forwards(database, toys.add_index(odd), before)
     assert all(index_validity(database, "Ix Odd%").values())
     assert len(index_validity(database, "Ix Odd%")) == (4 if partitioned else 1)
-    toys.backwards(database, operation(odd), before)
+    toys.backwards(database, toys.add_index(odd), before)
     with connection.cursor() as cursor:
         cursor.execute("SELECT schemaname FROM pg_indexes WHERE indexname LIKE 'Ix Odd%'")
         assert cursor.fetchall() == [("first",)]
@@ -110,77 +79,22 @@ def test_odd_names_in_another_schema_by_an_owner_who_is_no_superuser(database, p
         cursor.execute("DROP ROLE toy_owner")
 
 
-def test_long_names_are_cut_the_same_way_each_time(database):
-    toys.make_table(database, "t" * 63, rows=1)
-    long = Index(fields=["name"], name="ix_" + "n" * 60)
-    for _ in range(2):
-        toys.forwards(database, operation(long), toys.state("t" * 63))
-    assert index_validity(database, "ix_nn%") == {long.name: True}
-
-
-def test_long_names_of_partitions_stay_apart(database):
-    toys.make_table(database, partitioned=True)
-    long = Index(fields=["name"], name="ix_" + "n" * 60)
-    for _ in range(2):
-        toys.forwards(database, operation(long), toys.state())
-    assert len(index_validity(database, "ix_nn%")) == 1 + len(toys.MONTHS)
-    assert all(index_validity(database, "ix_nn%").values())
-
-
-def test_partitions_whose_names_look_alike(database):
-    """`toys_a` and `a` add the same to the name of the parent; their indexes are told apart all the same."""
-    toys.make_table(database, partitioned=True)
-    with connections[database].cursor() as cursor:
-        cursor.execute("CREATE TABLE toys_a PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01')")
-        cursor.execute("CREATE TABLE a PARTITION OF toys FOR VALUES FROM ('2026-05-01') TO ('2026-06-01')")
-    for _ in range(2):
-        toys.forwards(database, operation(), toys.state())
-    assert len(index_validity(database, "ix_toys%")) == 1 + len(toys.MONTHS) + 2
-
-
-def test_a_foreign_partition_is_refused_before_anything_is_built(database):
-    toys.make_table(database, partitioned=True)
-    with connections[database].cursor() as cursor:
-        cursor.execute("CREATE FOREIGN DATA WRAPPER nowhere")
-        cursor.execute("CREATE SERVER far FOREIGN DATA WRAPPER nowhere")
-        cursor.execute(
-            "CREATE FOREIGN TABLE zz PARTITION OF toys FOR VALUES FROM ('2026-04-01') TO ('2026-05-01') SERVER far"
-        )
-    with pytest.raises(BuildFailed, match=r"public.zz is a foreign table.*DETACH PARTITION"):
-        toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == {}
-
-
 # 4. Database backwards
 
 
 def test_backwards_leaves_nothing(database, toy_table):
     before = toys.state()
-    toys.forwards(database, operation(), before)
-    toys.backwards(database, operation(), before)
+    toys.forwards(database, toys.add_index(), before)
+    toys.backwards(database, toys.add_index(), before)
     assert index_validity(database, "ix_toys%") == {}
-    toys.backwards(database, operation(), before)
-
-
-@pytest.mark.parametrize("with_parent", [False, True])
-def test_backwards_finds_what_was_built_and_never_attached(database, with_parent):
-    toys.make_table(database, partitioned=True)
-    name = toys.INDEX.name
-    with connections[database].cursor() as cursor:
-        cursor.execute(f"CREATE INDEX {name}_2026_01 ON toys_2026_01 (name) WHERE is_active")
-        cursor.execute(f"CREATE INDEX {name}_2026_02 ON toys_2026_02 (name) WHERE is_active")
-        invalidate(database, f"{name}_2026_02")
-        if with_parent:
-            cursor.execute(f"CREATE INDEX {name} ON ONLY toys (name) WHERE is_active")
-    toys.backwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == {}
+    toys.backwards(database, toys.add_index(), before)
 
 
 def test_backwards_leaves_an_index_that_is_not_ours(database, toy_table):
     with connections[database].cursor() as cursor:
         cursor.execute(f"CREATE INDEX {toys.INDEX.name} ON toys (name, is_active)")
     with pytest.raises(NameTaken, match="is_active"):
-        toys.backwards(database, operation(), toys.state())
+        toys.backwards(database, toys.add_index(), toys.state())
     assert index_validity(database, toys.INDEX.name) == {toys.INDEX.name: True}
 
 
@@ -188,7 +102,7 @@ def test_backwards_leaves_an_index_that_is_not_ours(database, toy_table):
 
 
 def test_deconstruct():
-    name, args, kwargs = operation().deconstruct()
+    name, args, kwargs = toys.add_index().deconstruct()
     assert (name, args, kwargs) == ("AddIndexConcurrently", [], {"model_name": "Toy", "index": toys.INDEX})
     written, imports = MigrationWriter.serialize(toys.INDEX)
     assert written.startswith("pam.postgres.indexes.Index(")
@@ -200,7 +114,7 @@ def test_deconstruct():
 
 def test_sqlmigrate_prints_runnable_statements_each_with_its_lock(database):
     with CaptureQueriesContext(connections[database]) as executed:
-        printed = toys.collected(database, operation(), toys.state())
+        printed = toys.collected(database, toys.add_index(), toys.state())
     assert executed.captured_queries == [], "nothing is executed, and no table need be there"
     statements = [line for line in printed if not line.startswith("--")]
     assert statements == [
@@ -219,51 +133,38 @@ def test_sqlmigrate_prints_runnable_statements_each_with_its_lock(database):
     with connections[database].cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
 
 
 def test_sqlmigrate_backwards(database):
-    printed = toys.collected(database, operation(), toys.state(), back=True)
+    printed = toys.collected(database, toys.add_index(), toys.state(), back=True)
     assert 'DROP INDEX CONCURRENTLY IF EXISTS "ix_toys_name_partial";' in printed
-
-
-def test_statements_of_a_partitioned_build_in_order(database):
-    toys.make_table(database, partitioned=True)
-    with CaptureQueriesContext(connections[database]) as executed:
-        toys.forwards(database, operation(), toys.state())
-    ours = [query["sql"] for query in executed if query["sql"].startswith(("CREATE", "ALTER", "DROP"))]
-    where = ' USING btree ("name") WHERE "is_active"'.replace(" USING btree", "")
-    assert ours[0] == f'CREATE INDEX "{toys.INDEX.name}" ON ONLY "public"."toys"{where}'
-    for month, (create, attach) in zip(toys.MONTHS, zip(ours[1::2], ours[2::2], strict=True), strict=True):
-        name = f"{toys.INDEX.name}_{month}"
-        assert create == f'CREATE INDEX CONCURRENTLY "{name}" ON "public"."toys_{month}"{where}'
-        assert attach == f'ALTER INDEX "public"."{toys.INDEX.name}" ATTACH PARTITION "public"."{name}"'
 
 
 @override_settings(DATABASE_ROUTERS=[Forbid()])
 def test_a_router_that_forbids_is_asked_first(database):
     with CaptureQueriesContext(connections[database]) as executed:
-        toys.forwards(database, operation(), toys.state())
-        toys.backwards(database, operation(), toys.state())
+        toys.forwards(database, toys.add_index(), toys.state())
+        toys.backwards(database, toys.add_index(), toys.state())
     assert executed.captured_queries == []
 
 
 def test_refuses_to_run_inside_a_transaction(database):
     before = toys.state()
     after = before.clone()
-    operation().state_forwards(toys.APP, after)
+    toys.add_index().state_forwards(toys.APP, after)
     with (
         connections[database].schema_editor(atomic=True) as editor,
         pytest.raises(NotSupportedError, match="atomic = False"),
     ):
-        operation().database_forwards(toys.APP, editor, before, after)
+        toys.add_index().database_forwards(toys.APP, editor, before, after)
 
 
 def test_the_sessions_timeouts_are_as_before(database, toy_table):
     with connections[database].cursor() as cursor:
         cursor.execute("SET lock_timeout = '7s'; SET statement_timeout = '8s'")
-        toys.forwards(database, operation(), toys.state())
+        toys.forwards(database, toys.add_index(), toys.state())
         cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
         assert cursor.fetchone() == ("7s", "8s")
 
@@ -272,38 +173,21 @@ def test_the_sessions_timeouts_are_as_before(database, toy_table):
 
 
 def test_a_valid_index_is_accepted_as_it_is(database, toy_table):
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     oid = index_oid(database, toys.INDEX.name)
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     assert index_oid(database, toys.INDEX.name) == oid
     assert index_validity(database, "ix_toys%") == toy_table
 
 
 def test_an_invalid_one_is_built_again(database):
     toys.make_table(database)
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     oid = index_oid(database, toys.INDEX.name)
     invalidate(database, toys.INDEX.name)
-    toys.forwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
     assert index_validity(database, "ix_toys%") == {toys.INDEX.name: True}
     assert index_oid(database, toys.INDEX.name) != oid
-
-
-@pytest.mark.parametrize("done", [0, 1, 2, 3])
-def test_a_partitioned_build_goes_on_after_each_step(database, done):
-    """Made by hand as far as an interrupted run came: some months attached, the next one INVALID."""
-    toys.make_table(database, partitioned=True)
-    name = toys.INDEX.name
-    with connections[database].cursor() as cursor:
-        cursor.execute(f"CREATE INDEX {name} ON ONLY toys (name) WHERE is_active")
-        for number, month in enumerate(toys.MONTHS[: done + 1]):
-            cursor.execute(f"CREATE INDEX {name}_{month} ON toys_{month} (name) WHERE is_active")
-            if number < done:
-                cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {name}_{month}")
-            else:
-                invalidate(database, f"{name}_{month}")
-    toys.forwards(database, operation(), toys.state())
-    assert index_validity(database, "ix_toys%") == toys.PARENT_AND_MONTHS
 
 
 @pytest.mark.parametrize("statement", [
@@ -321,7 +205,7 @@ def test_another_thing_of_the_name_stops_it(database, toy_table, statement):
         cursor.execute("SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid")
         before = cursor.fetchall()
         with pytest.raises(NameTaken) as caught:
-            toys.forwards(database, operation(), toys.state())
+            toys.forwards(database, toys.add_index(), toys.state())
         assert "found:" in str(caught.value)
         assert 'wanted: CREATE INDEX "ix_toys_name_partial" ON "public"."toys"' in str(caught.value)
         cursor.execute("SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid")
@@ -332,14 +216,14 @@ def test_another_thing_of_the_name_stops_it(database, toy_table, statement):
 def test_the_same_definition_in_other_words_is_accepted(database, toy_table, condition):
     with connections[database].cursor() as cursor:
         cursor.execute(f"CREATE INDEX ix_toys_name_partial ON toys USING btree (name ASC NULLS LAST) WHERE {condition}")
-    toys.forwards(database, operation(), toys.state())
-    toys.backwards(database, operation(), toys.state())
+    toys.forwards(database, toys.add_index(), toys.state())
+    toys.backwards(database, toys.add_index(), toys.state())
     assert index_validity(database, "ix_toys%") == {}
 
 
 def test_no_such_table(database):
     with pytest.raises(TableMissing, match="showmigrations"):
-        toys.forwards(database, operation(), toys.state())
+        toys.forwards(database, toys.add_index(), toys.state())
 
 
 # 8. Under concurrent writers
@@ -355,9 +239,9 @@ def test_under_concurrent_writers(database, toy_table):
 
     before = toys.state()
     with writers(4, step) as steps:
-        toys.forwards(database, operation(), before)
-        toys.backwards(database, operation(), before)
-        toys.forwards(database, operation(), before)
+        toys.forwards(database, toys.add_index(), before)
+        toys.backwards(database, toys.add_index(), before)
+        toys.forwards(database, toys.add_index(), before)
     assert index_validity(database, "ix_toys%") == toy_table
     with connections[database].cursor() as cursor:
         cursor.execute("SELECT count(*) FROM toys WHERE id > 9999")

@@ -1,32 +1,17 @@
 """`pam_load`: a company whose rows agree with each other, the same for a seed, and all of it or nothing."""
 
 import io
-import re
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
-from pytest_django import DjangoDbBlocker
 
 from pam.company import load as loading
-from pam.company.load import TABLES, PeopleThere, Wish, load
+from pam.company.load import TABLES, PeopleThere, Wish
 from pam.company.profiles import PROFILES, Profile
-from pam.management.commands.pam_load import ROLES
 from pam.models import AuditLog, PrivilegedUser
-from pam.role_file import read_roles
+from tests.support.company import TINY, UNTIL, fill, sums
 from tests.support.databases import session, throwaway_database
-from tests.support.manage import run, start
-from tests.support.servers import server_under_alias
-
-UNTIL = datetime(2026, 8, 17, 13, 37, 11, tzinfo=UTC)
-TINY = Profile(users=30, identities=12, events=3_000)
-WISH = Wish(TINY, seed=7, months=3, until=UNTIL)
 
 # What must not be there: rows that speak of something that is otherwise.
 DISAGREEMENTS = {
@@ -81,20 +66,6 @@ DISAGREEMENTS = {
         SELECT FROM privileged_users u WHERE manager_upn IS NOT NULL
             AND NOT EXISTS (SELECT FROM privileged_users m WHERE m.upn = u.manager_upn)""",
 }
-
-
-def fill(alias: str, wish: Wish = WISH, *, append: bool = False) -> dict[str, int]:
-    return load(alias, wish, read_roles(ROLES), append=append, told=lambda events: None)
-
-
-def sums(alias: str) -> dict[str, tuple[int, int]]:
-    """Count and checksum of all rows of each table."""
-    found = {}
-    with connections[alias].cursor() as cursor:
-        for table in ("directory_roles", *TABLES):
-            cursor.execute(f"SELECT count(*), sum(hashtextextended((t.*)::text, 0)::numeric)::text FROM {table} t")
-            found[table] = cursor.fetchone()
-    return found
 
 
 def test_rows_agree_with_each_other(migrated):
@@ -210,19 +181,6 @@ def test_without_tables(database):
         call_command("pam_load", database=database)
 
 
-def copied(alias: str, table: str, file: Path, direction: str) -> None:
-    """All columns but the generated ones, out to a file or in from it, as psql's copy would."""
-    with connections[alias].cursor() as cursor, file.open("w" if direction == "TO STDOUT" else "r") as stream:
-        cursor.execute(
-            "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
-            [table],
-        )
-        (columns,) = cursor.fetchone()
-        source = f"(SELECT {columns} FROM {table})" if direction == "TO STDOUT" else f"{table} ({columns})"
-        cursor.copy_expert(f"COPY {source} {direction}", stream)
-
-
 def loaded(alias: str, *arguments: str) -> str:
     with pytest.raises(CommandError) as refused:
         call_command("pam_load", *arguments, database=alias, stdout=io.StringIO())
@@ -257,50 +215,3 @@ def test_other_rows_do_not_depend_on_the_roles_that_are_there(migrated, migrated
         call_command("load_directory_roles", database=second, verbosity=0, stdout=io.StringIO())
         fill(second)
         assert sums(second)["sessions"] == sums(migrated)["sessions"]
-
-
-@pytest.mark.scale
-def test_speed_against_a_raw_copy(migrated_template, migrated, tmp_path, capsys):
-    wish = Wish(PROFILES["medium"], seed=7, months=12, until=UNTIL)
-    began = time.perf_counter()
-    fill(migrated, wish)
-    loading.settle(migrated)
-    ours = time.perf_counter() - began
-    tables = ["directory_roles", *TABLES]
-    for table in tables:
-        copied(migrated, table, tmp_path / table, "TO STDOUT")
-    with throwaway_database("raw", migrated_template) as raw:
-        loading._make_months(raw, wish)
-        began = time.perf_counter()
-        for table in tables:
-            copied(raw, table, tmp_path / table, "FROM STDIN")
-        theirs = time.perf_counter() - began
-        assert sums(raw) == sums(migrated)
-    with capsys.disabled():
-        print(f"\npam_load --profile medium, with VACUUM (ANALYZE): {theirs / ours:.2f} of the speed of a raw COPY")
-
-
-def memory(process: "subprocess.Popen[str]") -> Iterator[float]:
-    """The most memory that a process has had so far, in MB, as the kernel says: once a second until it ends."""
-    while process.poll() is None:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-        if found:
-            yield int(found[1]) / 1024
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1)
-
-
-@pytest.mark.scale
-def test_memory_does_not_grow(django_db_blocker: DjangoDbBlocker, capsys):
-    """People and credentials are in memory, as many as the profile has; events are not, however many come."""
-    with django_db_blocker.unblock(), server_under_alias({"max_wal_size": "8GB"}) as cluster:
-        run(cluster, "migrate", "-v0")
-        for seed, profile in enumerate(("medium", "large")):
-            process = start(cluster, "pam_load", "--profile", profile, "--seed", str(seed), "--append")
-            most = list(memory(process))
-            output, _ = process.communicate()
-            assert process.returncode == 0, output
-            halfway, end = most[len(most) // 2], most[-1]
-            with capsys.disabled():
-                print(f"\npam_load --profile {profile}, most memory: {halfway:.0f} MB halfway, {end:.0f} MB at the end")
-            assert end < 1.1 * halfway

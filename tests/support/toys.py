@@ -9,6 +9,7 @@ from django.db.migrations.state import ModelState, ProjectState
 from psycopg2 import sql
 
 from pam.postgres.indexes import Index
+from pam.postgres.operations import AddIndexConcurrently
 
 APP = "pam"
 INDEX = Index(fields=["name"], name="ix_toys_name_partial", condition=models.Q(is_active=True))
@@ -16,6 +17,10 @@ MONTHS = ("2026_01", "2026_02", "2026_03")
 
 # All the indexes, valid, that a partitioned table has when INDEX is built.
 PARENT_AND_MONTHS = {INDEX.name: True} | {f"{INDEX.name}_{month}": True for month in MONTHS}
+
+
+def add_index(index: models.Index = INDEX) -> AddIndexConcurrently:
+    return AddIndexConcurrently("Toy", index)
 
 
 def state(table: str = "toys", indexes: tuple[models.Index, ...] = ()) -> ProjectState:
