@@ -14,7 +14,6 @@ class PamConfig(AppConfig):
         register_lookups()
         register_key_lookups()
         # Models, which checks read, can be imported only now.
-        from pam.checks import check_conversions, check_months_ahead
+        from pam.checks import check_health
 
-        register(check_months_ahead, Tags.database)
-        register(check_conversions, Tags.database)
+        register(check_health, Tags.database)

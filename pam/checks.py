@@ -1,60 +1,41 @@
-"""System checks of what a database needs before its time comes: `manage.py check --database default`."""
+"""What `pam_status` finds, as system checks: `manage.py check --database default`, and before each `migrate`."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.core.checks import CheckMessage, Warning  # noqa: A004 (Django's name)
+from django.db import OperationalError, connections
 from django.utils import timezone
 
-from pam.partitions.status import months_ahead
-from pam.partitions.tables import partitioned, tables
-from pam.postgres import catalog
-from pam.postgres.monthly_default import months_in_default
-from pam.postgres.online_copy import capture
+from pam.health.examine import examine
+from pam.postgres.errors import QUERY_CANCELED, sqlstate
 
-FEWEST_MONTHS = 2
-AHEAD = {-1: "no month for today", 0: "no month ahead", 1: "only one month ahead"}
+# What the next migrate cures by itself is no news just before it.
+CURED_BY_MIGRATE = ("not-migrated", "phase-half-applied", "phase-unfinished")
 
 
-def check_months_ahead(
-    databases: Sequence[str] | None = None, now: datetime | None = None, **_: Any
-) -> list[CheckMessage]:
-    """pam.W001: fewer than two months ahead. pam.W002: rows in a default partition. Reads default partitions."""
+def check_health(databases: Sequence[str] | None = None, now: datetime | None = None, **_: Any) -> list[CheckMessage]:
+    """Each finding of an examination as a warning `pam.<id>`; an error would keep the migrate that may cure it from
+    running. Locks: see `pam.health.examine`."""
     found: list[CheckMessage] = []
     for alias in databases or ():
-        for table in partitioned(alias):
-            ahead = months_ahead(table, now or timezone.now())
-            if ahead < FEWEST_MONTHS:
-                found.append(
-                    Warning(
-                        f"{table.layout.table} in {alias} has {AHEAD[ahead]}.",
-                        hint=f"Make more, best every day: python manage.py pgpartition --yes --using {alias}",
-                        id="pam.W001",
-                    )
+        try:
+            findings = examine(connections[alias], now or timezone.now()).findings
+        except OperationalError as error:
+            if sqlstate(error) != QUERY_CANCELED:
+                raise
+            found.append(
+                Warning(
+                    f"{alias} was not examined: somebody holds a lock on a table, and readers wait for it.",
+                    hint=f"See who: python manage.py pam_plan --database {alias}",
+                    id="pam.not-examined",
                 )
-            rows = sum(months_in_default(table.connection, table.move).values())
-            if rows:
-                found.append(
-                    Warning(
-                        f"{table.layout.table} in {alias} has {rows:,} rows in its default partition.",
-                        hint=f"Move them to their months: python manage.py pam_partitions drain --database {alias}",
-                        id="pam.W002",
-                    )
-                )
+            )
+            continue
+        found += [
+            Warning(f"{one.subject} in {alias}: {one.evidence}.", hint=one.cure, id=f"pam.{one.id}")
+            for one in findings
+            if one.id not in CURED_BY_MIGRATE
+        ]
     return found
-
-
-def check_conversions(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """pam.W003: a conversion is prepared or was interrupted, so that each change of the table is logged for it."""
-    return [
-        Warning(
-            f"A conversion of {table.layout.table} in {alias} has begun and not ended; each change is logged for it.",
-            hint=f"See how far it is: python manage.py pam_partitions status --database {alias}. Let migrate end it, "
-            f"or take it away: python manage.py pam_partitions abandon --database {alias}",
-            id="pam.W003",
-        )
-        for alias in databases or ()
-        for table in tables(alias)
-        if catalog.relation(table.connection, table.layout.table) and capture.recorded(table.connection, table.move)
-    ]

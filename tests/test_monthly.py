@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from pam.checks import check_months_ahead
+from pam.checks import check_health
 from pam.models import AuditLog
 from pam.partitions.manager import manager
 from pam.partitions.status import months_ahead
@@ -98,20 +98,20 @@ def test_pgpartition_makes_what_is_missing_on_the_database_asked_for(migrated, c
         for table in ("audit_logs", "sessions"):
             for name in sorted(partitions(migrated, table))[-4:-1]:
                 cursor.execute(f"DROP TABLE {name}")
-    (warning, other) = check_months_ahead([migrated])
-    assert warning.id == other.id == "pam.W001"
+    (warning, other) = check_health([migrated])
+    assert warning.id == other.id == "pam.months-ahead-few"
     call_command("pgpartition", dry=True, using=migrated)
     assert "6 partitions will be created" in capsys.readouterr().out
-    assert len(check_months_ahead([migrated])) == 2, "a dry run makes nothing"
+    assert len(check_health([migrated])) == 2, "a dry run makes nothing"
     call_command("pgpartition", yes=True, using=migrated)
-    assert check_months_ahead([migrated]) == []
+    assert check_health([migrated]) == []
     assert len(manager.plan(using=migrated).creations) == 0
 
 
 def test_plain_tables_are_left_alone(phase2, capsys):
     call_command("pgpartition", yes=True, using=phase2)
     assert "Nothing to be done" in capsys.readouterr().out
-    assert check_months_ahead([phase2]) == []
+    assert check_health([phase2]) == []
 
 
 def test_a_name_that_is_taken(migrated):
@@ -142,8 +142,8 @@ def test_the_default_partition_is_drained_and_stays_append_only(migrated):
         for time in times:
             cursor.execute(EVENT, [uuid4(), time])
         before = audit_checksum(migrated)
-        (warning,) = check_months_ahead([migrated])
-        assert warning.id == "pam.W002"
+        (warning,) = check_health([migrated])
+        assert warning.id == "pam.default-rows"
         with pytest.raises(monthly.DefaultHasRows, match="drain"):
             monthly.add_month(table.connection, table.move, Month(2099, 12))
         out = io.StringIO()
@@ -156,7 +156,7 @@ def test_the_default_partition_is_drained_and_stays_append_only(migrated):
             "audit_logs_2099_12",
         ]
     assert audit_checksum(migrated) == before
-    assert check_months_ahead([migrated]) == []
+    assert check_health([migrated]) == []
     assert left_over(migrated) == []
     for name in ("audit_logs_default", "audit_logs_1970_12"):
         for statement in (f"TRUNCATE {name}", f"DELETE FROM {name}"):

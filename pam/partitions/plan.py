@@ -3,8 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from pam.postgres.months import Month, months
+
+LONGEST_HOLE = 12
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,24 @@ def wanted(rule: Rule, now: datetime) -> list[Month]:
 
 
 def change(rule: Rule, present: Collection[Month], now: datetime) -> Change:
-    """What lacks of `wanted`, and what is older than the retention: gaps between the months end neither search."""
-    create = tuple(month for month in wanted(rule, now) if month not in present)
-    if rule.retention is None:
-        return Change(create, ())
-    oldest_kept = Month.of(now).plus(-rule.retention)
-    return Change(create, tuple(sorted(month for month in present if month < oldest_kept)))
+    """What lacks of `wanted` and between the months that are there, and what is older than the retention."""
+    ahead = wanted(rule, now)
+    oldest_kept = Month.of(now).plus(-rule.retention) if rule.retention else None
+    kept = {month for month in present if oldest_kept is None or month >= oldest_kept}
+    create = {*ahead, *holes({*kept, *ahead})} - set(present)
+    return Change(tuple(sorted(create)), tuple(sorted(set(present) - kept)))
+
+
+def holes(present: Collection[Month]) -> list[Month]:
+    """The months that lack between others less than a year apart.
+
+    A longer way lies before a month that was made for stray rows, of 1970 or 2099, and nothing is missing there.
+    """
+    found = []
+    for month, following in pairwise(sorted(present)):
+        between = list(months(month, following))[1:-1]
+        found += between if len(between) < LONGEST_HOLE else []
+    return found
 
 
 def months_ahead(present: Collection[Month], now: datetime) -> int:

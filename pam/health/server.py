@@ -1,0 +1,152 @@
+"""Is the server well? What lasts too long, what holds WAL, how old transaction ids and statistics are."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.template.defaultfilters import filesizeformat
+
+from pam.health.finding import Finding, Severity
+from pam.postgres.server_state import Database, OpenTransaction, ServerState, Slot, TableStatistics
+
+# A transaction of an hour holds back what vacuum may remove; one that idles does so for nothing.
+LONG, IDLE = timedelta(hours=1), timedelta(minutes=10)
+# Ids are frozen by force at autovacuum_freeze_max_age; half as many again says that it does not get its work done. The
+# server refuses to write some 2.1 billion transactions after the oldest one.
+LATE, DANGEROUS = 1.5, 1_600_000_000
+# What a slot that is read may be behind.
+MOST_HELD = 5 << 30
+OLD_STATISTICS = timedelta(days=30)
+# Autovacuum analyzes after 50 rows and a tenth of the table; twice that says that it does not come.
+CHANGED_SHARE, CHANGED_ROWS = 0.2, 1000
+# Of so few bytes the planner needs no statistics, and autovacuum gathers none of a few rows.
+SMALL = 1 << 20
+
+
+def judge_server(state: ServerState, now: datetime) -> list[Finding]:
+    """The findings on the server and on the tables' statistics, as of the clock that is passed in."""
+    return [
+        *_ids(state.database),
+        *_autovacuum(state.database),
+        *(finding for one in state.transactions for finding in _transaction(one, now)),
+        *(finding for slot in state.slots for finding in _slot(slot)),
+        *_statistics(state, now),
+    ]
+
+
+def _ids(database: Database) -> Iterator[Finding]:
+    for what, finding, age, limit in (
+        ("transaction", "transaction-ids-old", database.xid_age, database.xid_freeze_age),
+        ("multixact", "multixact-ids-old", database.multixact_age, database.multixact_freeze_age),
+    ):
+        if age > min(LATE * limit, DANGEROUS):
+            yield Finding(
+                finding,
+                Severity.ERROR if age > DANGEROUS else Severity.WARNING,
+                "the database",
+                f"its oldest {what} id is {age:,} ids old; by force they are frozen at {limit:,}, and some 2.1 billion "
+                "stop all writes",
+                "End what holds them back (old transactions, prepared ones, slots), then: VACUUM (FREEZE, VERBOSE)",
+            )
+
+
+def _autovacuum(database: Database) -> Iterator[Finding]:
+    if not database.autovacuum_is_on:
+        yield Finding(
+            "autovacuum-off",
+            Severity.ERROR,
+            "the server",
+            "autovacuum or track_counts is off: dead rows stay, and statistics grow old everywhere",
+            "ALTER SYSTEM RESET autovacuum; ALTER SYSTEM RESET track_counts; SELECT pg_reload_conf()",
+        )
+
+
+def _transaction(one: OpenTransaction, now: datetime) -> Iterator[Finding]:
+    subject = f"pid {one.pid}" if one.pid else "a prepared transaction"
+    cure = f"SELECT pg_terminate_backend({one.pid})" if one.pid else one.query
+    who = f"role {one.role}, {one.state or 'state hidden from this role'}: {' '.join(one.query.split())[:120]}"
+    idle = one.state is not None and one.state.startswith("idle in transaction")
+    since = one.in_state_since or one.began
+    if not one.pid and now - one.began > IDLE:
+        yield Finding("transaction-prepared", Severity.WARNING, subject, f"for {_age(now, one.began)}, {who}", cure)
+    elif idle and now - since > IDLE:
+        evidence = f"idle for {_age(now, since)} in a transaction of {_age(now, one.began)}, {who}"
+        yield Finding("transaction-idle", Severity.WARNING, subject, evidence, cure)
+    elif one.pid and now - one.began > LONG:
+        yield Finding("transaction-long", Severity.WARNING, subject, f"for {_age(now, one.began)}, {who}", cure)
+
+
+def _age(now: datetime, since: datetime) -> timedelta:
+    return timedelta(seconds=int((now - since).total_seconds()))
+
+
+def _slot(slot: Slot) -> Iterator[Finding]:
+    held = filesizeformat(slot.held)
+    if slot.wal_status in ("unreserved", "lost"):
+        yield Finding(
+            "slot-lost",
+            Severity.ERROR,
+            slot.name,
+            f"the WAL that its reader needs is {slot.wal_status} (max_slot_wal_keep_size)",
+            f"Set its standby or subscriber up anew, then: SELECT pg_drop_replication_slot('{slot.name}')",
+        )
+    elif not slot.is_active:
+        yield Finding(
+            "slot-inactive",
+            Severity.WARNING,
+            slot.name,
+            f"nobody reads it, and it holds {held} of WAL, more with each write",
+            f"Start its reader, or: SELECT pg_drop_replication_slot('{slot.name}')",
+        )
+    elif slot.held > MOST_HELD:
+        yield Finding(
+            "slot-behind",
+            Severity.WARNING,
+            slot.name,
+            f"its reader is behind by {held} of WAL",
+            "See why: SELECT * FROM pg_stat_replication",
+        )
+
+
+def _statistics(state: ServerState, now: datetime) -> Iterator[Finding]:
+    for table in state.statistics:
+        if not table.bytes or not table.is_readable:
+            continue
+        cure = "python manage.py pam_analyze"
+        if not table.has_statistics and (table.bytes > SMALL or table.changed > CHANGED_ROWS):
+            yield Finding(
+                "statistics-missing",
+                Severity.WARNING,
+                str(table),
+                f"it has {filesizeformat(table.bytes)} of rows, and the planner knows nothing of their values",
+                cure,
+            )
+        elif table.has_statistics and table.changed > CHANGED_ROWS + CHANGED_SHARE * table.rows:
+            yield Finding(
+                "statistics-outdated",
+                Severity.WARNING,
+                str(table),
+                f"{table.changed:,} rows were changed since it was analyzed, when it had {table.rows:,}",
+                cure,
+            )
+        elif is_old(table, state.statistics, now):
+            yield Finding(
+                "statistics-old",
+                Severity.WARNING,
+                str(table),
+                f"it has changed since it was analyzed, at {table.analyzed_at}",
+                cure,
+            )
+
+
+def is_old(table: TableStatistics, tables: tuple[TableStatistics, ...], now: datetime) -> bool:
+    """Whether it was analyzed long ago and has changed since: a partitioned one when a partition was analyzed later,
+    or has changed since."""
+    if table.analyzed_at is None or now - table.analyzed_at <= OLD_STATISTICS:
+        return False
+    if not table.is_partitioned:
+        return table.changed > 0
+    return any(
+        part.changed > 0 or (part.analyzed_at is not None and part.analyzed_at > table.analyzed_at)
+        for part in tables
+        if part.parent_oid == table.oid
+    )
