@@ -114,7 +114,7 @@ def _statistics(state: ServerState, now: datetime) -> Iterator[Finding]:
         cure = "python manage.py pam_analyze"
         if not table.has_statistics and (table.bytes > SMALL or table.changed > CHANGED_ROWS):
             yield Finding(
-                "statistics-missing",
+                "never-analyzed",
                 Severity.WARNING,
                 str(table),
                 f"it has {filesizeformat(table.bytes)} of rows, and the planner knows nothing of their values",
