@@ -14,6 +14,7 @@ from pam.health.months import MonthlyFacts, judge_months
 from pam.health.phases import Phase, judge_phases, phases
 from pam.health.schema import half_applied, judge_schema
 from pam.health.server import judge_server
+from pam.health.statistics import judge_statistics
 from pam.partitions.tables import tables as monthly_tables
 from pam.postgres import catalog
 from pam.postgres.inventory import inventory
@@ -58,6 +59,7 @@ def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
         *judge_schema(parts, applied),
         *(finding for table in months for finding in judge_months(table, now)),
         *judge_server(server, now),
+        *judge_statistics(server.statistics, now),
     ]
     return Examination(tuple(found), months, server, tuple(findings), tuple(_unknown(server)))
 

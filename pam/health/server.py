@@ -1,4 +1,4 @@
-"""Is the server well? What lasts too long, what holds WAL, how old transaction ids and statistics are."""
+"""Is the server well? What lasts too long, what holds WAL, how old transaction ids are."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.template.defaultfilters import filesizeformat
 
 from pam.health.finding import Finding, Severity
-from pam.postgres.server_state import Database, OpenTransaction, ServerState, Slot, TableStatistics
+from pam.postgres.server_state import Database, OpenTransaction, ServerState, Slot
 
 # A transaction of an hour holds back what vacuum may remove; one that idles does so for nothing.
 LONG, IDLE = timedelta(hours=1), timedelta(minutes=10)
@@ -15,21 +15,15 @@ LONG, IDLE = timedelta(hours=1), timedelta(minutes=10)
 LATE, DANGEROUS = 1.5, 1_600_000_000
 # What a slot that is read may be behind.
 MOST_HELD = 5 << 30
-OLD_STATISTICS = timedelta(days=30)
-# Autovacuum analyzes after 50 rows and a tenth of the table; twice that says that it does not come.
-CHANGED_SHARE, CHANGED_ROWS = 0.2, 1000
-# Of so few bytes the planner needs no statistics, and autovacuum gathers none of a few rows.
-SMALL = 1 << 20
 
 
 def judge_server(state: ServerState, now: datetime) -> list[Finding]:
-    """The findings on the server and on the tables' statistics, as of the clock that is passed in."""
+    """The findings on the server as of the clock that is passed in."""
     return [
         *_ids(state.database),
         *_autovacuum(state.database),
         *(finding for one in state.transactions for finding in _transaction(one, now)),
         *(finding for slot in state.slots for finding in _slot(slot)),
-        *_statistics(state, now),
     ]
 
 
@@ -105,48 +99,3 @@ def _slot(slot: Slot) -> Iterator[Finding]:
             f"its reader is behind by {held} of WAL",
             "See why: SELECT * FROM pg_stat_replication",
         )
-
-
-def _statistics(state: ServerState, now: datetime) -> Iterator[Finding]:
-    for table in state.statistics:
-        if not table.bytes or not table.is_readable:
-            continue
-        cure = "python manage.py pam_analyze"
-        if not table.has_statistics and (table.bytes > SMALL or table.changed > CHANGED_ROWS):
-            yield Finding(
-                "never-analyzed",
-                Severity.WARNING,
-                str(table),
-                f"it has {filesizeformat(table.bytes)} of rows, and the planner knows nothing of their values",
-                cure,
-            )
-        elif table.has_statistics and table.changed > CHANGED_ROWS + CHANGED_SHARE * table.rows:
-            yield Finding(
-                "statistics-outdated",
-                Severity.WARNING,
-                str(table),
-                f"{table.changed:,} rows were changed since it was analyzed, when it had {table.rows:,}",
-                cure,
-            )
-        elif is_old(table, state.statistics, now):
-            yield Finding(
-                "statistics-old",
-                Severity.WARNING,
-                str(table),
-                f"it has changed since it was analyzed, at {table.analyzed_at}",
-                cure,
-            )
-
-
-def is_old(table: TableStatistics, tables: tuple[TableStatistics, ...], now: datetime) -> bool:
-    """Whether it was analyzed long ago and has changed since: a partitioned one when a partition was analyzed later,
-    or has changed since."""
-    if table.analyzed_at is None or now - table.analyzed_at <= OLD_STATISTICS:
-        return False
-    if not table.is_partitioned:
-        return table.changed > 0
-    return any(
-        part.changed > 0 or (part.analyzed_at is not None and part.analyzed_at > table.analyzed_at)
-        for part in tables
-        if part.parent_oid == table.oid
-    )

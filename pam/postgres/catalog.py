@@ -86,6 +86,12 @@ def relation(connection: BaseDatabaseWrapper, quoted_name: str) -> Relation | No
     return Relation(*rows[0]) if rows else None
 
 
+def relation_of(connection: BaseDatabaseWrapper, oid: int) -> Relation | None:
+    """The relation of an oid, or None if it was dropped."""
+    rows = _rows(connection, "relation_of", oid=oid)
+    return Relation(*rows[0]) if rows else None
+
+
 def partitions(connection: BaseDatabaseWrapper, table: Relation) -> list[Relation]:
     """The direct partitions of `table`, by name; empty for a plain table."""
     return [Relation(*row) for row in _rows(connection, "partitions", table=table.oid)]

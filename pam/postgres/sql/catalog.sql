@@ -7,6 +7,13 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass(%(name)s)
 
+-- name: relation_of
+-- The table or index of an oid; no row if it was dropped.
+SELECT c.oid, n.nspname, c.relname, c.relkind
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = %(oid)s
+
 -- name: partitions
 -- The direct partitions of a table, in the order of their names.
 SELECT c.oid, n.nspname, c.relname, c.relkind
