@@ -7,6 +7,7 @@ from pam.models.identities import ServiceIdentity
 from pam.models.roles import DirectoryRole, DirectoryRoleConflict
 from pam.models.rotations import CredentialRotation
 from pam.models.sessions import Session
+from pam.models.size_snapshots import SizeSnapshot
 from pam.models.users import PrivilegedUser
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "RoleAssignment",
     "ServiceIdentity",
     "Session",
+    "SizeSnapshot",
 ]
