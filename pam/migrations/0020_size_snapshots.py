@@ -53,7 +53,10 @@ class Migration(migrations.Migration):
                                 ("heap_bytes__isnull", False),
                                 ("index_bytes__isnull", False),
                                 ("toast_bytes__isnull", False),
-                                ("total_bytes", models.F("heap_bytes") + models.F("index_bytes") + models.F("toast_bytes")),
+                                (
+                                    "total_bytes",
+                                    models.F("heap_bytes") + models.F("index_bytes") + models.F("toast_bytes"),
+                                ),
                             ),
                             _connector="OR",
                         ),
