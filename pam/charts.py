@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from io import StringIO
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from pam.health.growth import Point, Trend
 
@@ -30,6 +32,8 @@ CURVES = 5
 AHEAD = timedelta(days=30)
 # A limit that is further away would press the curves flat.
 NEAR = 3
+# Across, at most.
+LINES = 6
 
 
 def growth_svg(curves: Mapping[str, Sequence[Point]], trend: Trend | None, limits: Mapping[str, int]) -> str:
@@ -75,6 +79,8 @@ def growth_figure(curves: Mapping[str, Sequence[Point]], trend: Trend | None, li
             axes.axhline(limit, color="black", linewidth=1, linestyle="--")
             axes.annotate(name, (0, limit), xycoords=("axes fraction", "data"), va="bottom")
     axes.set_ylim(bottom=0)
+    _, top = axes.get_ylim()
+    axes.yaxis.set_major_locator(MultipleLocator(2 ** ceil(log2(top / LINES))))
     axes.yaxis.set_major_formatter(lambda value, _: str(filesizeformat(value)))
     figure.suptitle("Size with indexes and TOAST, partitions with their table")
     figure.legend(loc="outside lower center", ncols=3)

@@ -163,5 +163,5 @@ def span(when: Forecast) -> str:
     """A forecast for people, by days of UTC."""
     if when.at is None:
         return "no day of the next ten years"
-    around = f"{when.earliest:%Y-%m-%d} to {when.latest:%Y-%m-%d}" if when.latest else f"from {when.earliest:%Y-%m-%d} on"
-    return f"{when.at:%Y-%m-%d} (95 %: {around})"
+    around = f"to {when.latest:%Y-%m-%d}" if when.latest else "on"
+    return f"{when.at:%Y-%m-%d} (95 %: from {when.earliest:%Y-%m-%d} {around})"

@@ -78,7 +78,7 @@ def compare(values: Sequence[float], least: float) -> list[Compared]:
 
 def _finding(key: str, month: PartitionSize, size: Compared, rows: Compared | None) -> Finding:
     evidence = size.told(lambda value: str(filesizeformat(value)))
-    evidence += f"; rows: {rows.told(lambda value: f'about {value:,.0f}')}" if rows else "; rows were never counted"
+    evidence += f"; rows: about {rows.told(lambda value: f'{value:,.0f}')}" if rows else "; rows were never counted"
     if rows and not rows.is_odd and size.is_more:
         # Its rows are as many as ever: what is large is the space between them.
         cure = f"VACUUM (VERBOSE) {_quoted(month.relation)}"
