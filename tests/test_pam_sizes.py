@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connections
+from django.db import connections
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
@@ -64,45 +64,6 @@ def keep_days(alias: str, totals: Sequence[int], end: datetime) -> Sizes:
     return with_bytes(measured, totals[-1])
 
 
-# Snapshots
-
-
-def test_a_snapshot_is_a_row_for_each_table_and_one_for_the_database(migrated):
-    document(migrated, "--snapshot")
-    rows = SizeSnapshot.objects.using(migrated)
-    assert rows.count() == 11
-    audit = rows.get(relation="public.audit_logs")
-    with connections[migrated].cursor() as cursor:
-        cursor.execute("SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('audit_logs') WHERE isleaf")
-        assert (audit.total_bytes,) == cursor.fetchone()
-    assert audit.kind == "partitioned table"
-    assert rows.get(relation="database").heap_bytes is None
-    assert timezone.now() - audit.taken_at < timedelta(minutes=5)
-
-
-def test_a_second_one_within_the_hour_replaces_nothing_and_is_fine(migrated):
-    assert document(migrated, "--snapshot")["snapshot_kept"] is True
-    before = list(SizeSnapshot.objects.using(migrated).values())
-    assert document(migrated, "--snapshot")["snapshot_kept"] is False
-    assert "No snapshot was kept" in pam_sizes(migrated, "--snapshot")[0]
-    assert list(SizeSnapshot.objects.using(migrated).values()) == before
-
-
-def test_after_an_hour_another_one_is_kept(migrated):
-    measured = measure(migrated)
-    assert keep(migrated, measured, NOW) is None
-    assert keep(migrated, measured, NOW + timedelta(minutes=59)) == NOW
-    assert keep(migrated, measured, NOW + timedelta(minutes=60)) is None
-    assert [point.taken_at for point in history(migrated)["database"]] == [NOW, NOW + timedelta(minutes=60)]
-
-
-def test_the_table_refuses_a_total_that_is_none(migrated):
-    row = {"taken_at": NOW, "relation": "public.x", "kind": "table", "total_bytes": 3}
-    for parts in ({}, {"heap_bytes": 1, "index_bytes": 1, "toast_bytes": 0}):
-        with pytest.raises(IntegrityError, match="ck_size_snapshots_total_bytes"):
-            SizeSnapshot.objects.using(migrated).create(**row, **parts)
-
-
 # Growth
 
 
@@ -136,6 +97,7 @@ def test_all_is_well(migrated):
     assert (code, said) == (0, "")
     assert "grows by 0\xa0bytes a day" in text
     assert "▁▁▁" in text
+    assert text.count("0\xa0bytes ± 0\xa0bytes") == len(measured.tables), "and that of each table"
     assert "budget: 50.0\xa0GB left; full on no day of the next ten years" in text
 
 

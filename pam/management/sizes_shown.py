@@ -52,8 +52,15 @@ def _row(table: TableSize, growth: Trend | None) -> tuple[str, ...]:
         *(str(filesizeformat(part)) for part in parts),
         "?" if size.rows is None else f"{size.rows:,}",
         str(len(table.partitions)) if table.relation.is_partitioned else "",
-        "?" if growth is None else str(filesizeformat(growth.per_day)),
+        _rate(growth),
     )
+
+
+def _rate(growth: Trend | None) -> str:
+    """Growth a day, and how far off it may be, at 95 %."""
+    if growth is None:
+        return "?"
+    return f"{filesizeformat(growth.per_day)} ± {filesizeformat(growth.high - growth.per_day)}"
 
 
 def as_document(found: SizeReport, *, kept: bool) -> dict[str, Any]:
