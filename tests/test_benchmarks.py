@@ -4,7 +4,6 @@ import json
 import math
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,9 +11,6 @@ from xml.etree import ElementTree
 import pytest
 
 from pam.workload import QUERIES
-from tests.benchmarks import command
-
-HAS_MATPLOTLIB = find_spec("matplotlib") is not None
 
 
 def benchmark(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -36,8 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def printed(folder: Path) -> str:
     """All figures, small, once."""
-    charts: list[str | Path] = ["--charts", folder] if HAS_MATPLOTLIB else []
-    done = benchmark("--rows", "1000", "--json", folder / "figures.json", *charts)
+    done = benchmark("--rows", "1000", "--json", folder / "figures.json", "--charts", folder)
     assert done.returncode == 0, done.stderr
     # A bar is for a terminal.
     assert done.stderr == ""
@@ -92,21 +87,11 @@ def test_tables_are_printed(document, printed):
         assert len({line.count("|") for line in table}) == 1
 
 
-@pytest.mark.skipif(not HAS_MATPLOTLIB, reason="charts need matplotlib: pip install -r requirements-dev.txt")
 def test_charts_are_svg(printed, folder):
     charts = sorted(folder.glob("*.svg"))
     assert [chart.stem for chart in charts] == ["named_queries", "partition_counts", "swap_lock"]
     for chart in charts:
         assert ElementTree.parse(chart).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 (our own)
-
-
-def test_charts_without_the_library_are_refused_at_once(monkeypatch, capsys):
-    """Not after half an hour."""
-    monkeypatch.setattr(command, "find_spec", lambda name: None)
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "--charts", "charts"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "pip install -r requirements-dev.txt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

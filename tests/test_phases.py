@@ -81,6 +81,9 @@ def test_zero_leaves_nothing_of_ours(database):
         ("0092", "0002"),
         ("0092", "0010"),
         ("0092", "0011"),
+        ("0020",),
+        ("0093", "0020"),
+        ("0093", "0010"),
     ],
     ids=" then ".join,
 )
@@ -98,13 +101,14 @@ def test_zero_from_everywhere(database, stops):
 def test_phases_are_branches(migrated):
     """Phase 3 hangs off phase 1 beside phase 2, and either goes back alone."""
     graph = MigrationExecutor(connections[migrated]).loader.graph
-    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0092_all_phases")
+    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0093_all_phases")
     forwards = [name for app, name in graph.forwards_plan(join) if app == "pam"]
     assert forwards.index("0090_phase2_end") < forwards.index("0010_phase3_begin"), "phase 2 runs before phase 3"
     back2 = [name for app, name in graph.backwards_plan(("pam", "0003_phase2_trigram_extension")) if app == "pam"]
     back3 = [name for app, name in graph.backwards_plan(begin) if app == "pam"]
     assert not [name for name in back2 if "phase3" in name]
     assert not [name for name in back3 if "phase2" in name]
+    assert "0020_size_snapshots" not in back2 + back3, "the table of sizes belongs to no phase"
 
 
 def test_the_second_of_two_runs_waits_and_then_has_nothing_to_do(migrated):
@@ -127,6 +131,7 @@ def test_sqlmigrate_run_by_hand_gives_the_same_schema(migrated, database):
             "0011_phase3_audit_logs_by_month",
             "0012_phase3_sessions_by_month",
             "0013_phase3_extended_statistics",
+            "0020_size_snapshots",
         ):
             out = io.StringIO()
             call_command("sqlmigrate", "pam", name, database=database, stdout=out)

@@ -1,5 +1,7 @@
 """The tables of menshun, one file per subject."""
 
+from django.db.models import Model
+
 from pam.models.assignments import RoleAssignment
 from pam.models.audit import AuditLog
 from pam.models.credentials import Credential
@@ -7,9 +9,24 @@ from pam.models.identities import ServiceIdentity
 from pam.models.roles import DirectoryRole, DirectoryRoleConflict
 from pam.models.rotations import CredentialRotation
 from pam.models.sessions import Session
+from pam.models.size_snapshots import SizeSnapshot
 from pam.models.users import PrivilegedUser
 
+# What phase 1 makes, and the application works with; the others are what menshun notes of itself.
+PHASE_1: tuple[type[Model], ...] = (
+    PrivilegedUser,
+    DirectoryRole,
+    DirectoryRoleConflict,
+    ServiceIdentity,
+    Credential,
+    CredentialRotation,
+    RoleAssignment,
+    Session,
+    AuditLog,
+)
+
 __all__ = [
+    "PHASE_1",
     "AuditLog",
     "Credential",
     "CredentialRotation",
@@ -19,4 +36,5 @@ __all__ = [
     "RoleAssignment",
     "ServiceIdentity",
     "Session",
+    "SizeSnapshot",
 ]

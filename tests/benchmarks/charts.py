@@ -2,25 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 
+from pam import charts
 from tests.benchmarks.results import Figure, Row
 
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "menshun",
-    "svg.fonttype": "none",
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#dddddd",
-}
-# Told apart by form too.
-COLOURS, MARKERS = ("#1f5a8c", "#d9822b"), ("o", "s")
+COLOURS, MARKERS = charts.COLOURS[:2], charts.MARKERS[:2]
 INCHES_A_QUERY = 0.24
 
 
@@ -29,7 +19,7 @@ def draw(figures: dict[str, Figure], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for letter, (name, chart) in CHARTS.items():
         if letter in figures:
-            with rc_context(STYLE):
+            with rc_context(charts.STYLE):
                 chart(figures[letter]).savefig(folder / name, metadata={"Date": None})
 
 

@@ -6,7 +6,6 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,6 @@ def main() -> None:
     """Measure what was asked for; tables to stdout, progress to stderr at a terminal."""
     parser = _parser()
     options = parser.parse_args()
-    if options.charts and find_spec("matplotlib") is None:
-        parser.error("--charts needs matplotlib: pip install -r requirements-dev.txt")
     if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
         parser.error(f"--json: {options.json} is no place for a file")
     # As in an installation: Django would keep every statement in mind, and a migration tell each of its steps.
@@ -68,7 +65,7 @@ def main() -> None:
     if options.json:
         _write(options.json, scale, facts, figures, seconds)
     if options.charts:
-        # Only here, and only now: whoever wants no charts needs no library for them.
+        # Only here, and only now: the library is slow to load.
         from tests.benchmarks.charts import draw
 
         draw(figures, options.charts)

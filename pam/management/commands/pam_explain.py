@@ -6,13 +6,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from pam.explain.judge import Verdict, judge
 from pam.explain.plans import Facts, explain
 from pam.explain.sample import Sample
+from pam.models import PHASE_1
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, sqlstate
 from pam.postgres.locks import read_only
@@ -90,7 +90,7 @@ class Command(BaseCommand):
 
 def _require_tables(alias: str) -> None:
     connection = connections[alias]
-    for model in apps.get_app_config("pam").get_models():
+    for model in PHASE_1:
         if catalog.relation(connection, connection.ops.quote_name(model._meta.db_table)) is None:
             raise TableMissing(model._meta.db_table)
 

@@ -1,7 +1,4 @@
-"""Sizes on the server's disk."""
-
-import os
-import shutil
+"""What a table takes on the server's disk, and what a copy of it would. What is free: `pam.postgres.disk`."""
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
@@ -33,22 +30,3 @@ def size(connection: BaseDatabaseWrapper, table: Relation) -> int:
 def needed(connection: BaseDatabaseWrapper, table: Relation) -> int:
     """Bytes for one more copy of the table with its indexes, and for the WAL of writing it until it is recycled."""
     return 2 * size(connection, table)
-
-
-def free(connection: BaseDatabaseWrapper) -> int | None:
-    """Free bytes where the server puts new tables, if that is on this machine, and seen by us; otherwise None."""
-    host = str(connection.settings_dict.get("HOST", ""))
-    if host and not host.startswith("/"):
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE')")
-        if not cursor.fetchone()[0]:
-            return None
-        cursor.execute(
-            "SELECT coalesce(nullif(pg_catalog.pg_tablespace_location(s.oid), ''), current_setting('data_directory'))"
-            " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace s ON CASE current_setting("
-            "'default_tablespace') WHEN '' THEN s.oid = d.dattablespace ELSE s.spcname = current_setting("
-            "'default_tablespace') END WHERE d.datname = current_database()"
-        )
-        (folder,) = cursor.fetchone()
-    return shutil.disk_usage(folder).free if os.access(folder, os.F_OK) else None

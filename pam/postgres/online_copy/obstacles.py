@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from pam.postgres import activity, catalog
 from pam.postgres.catalog import Relation
+from pam.postgres.disk import free
 from pam.postgres.locks import CONFLICTS
 from pam.postgres.online_copy import capture, disk
 from pam.postgres.online_copy.build import span_of
@@ -62,7 +63,7 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
         cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
         found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
     found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
-    found += of_disk(disk.needed(connection, move.source), disk.free(connection))
+    found += of_disk(disk.needed(connection, move.source), free(connection))
     span = span_of(connection, move, now)
     if capture.recorded(connection, move) is None:
         # Of a move that is under way the names are taken by itself.

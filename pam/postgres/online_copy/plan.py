@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import catalog
+from pam.postgres.disk import free
 from pam.postgres.errors import MenshunError, TableMissing, build_failed
 from pam.postgres.locks import CALM, is_open, with_retries
 from pam.postgres.monthly_catalog import months_of
@@ -111,7 +112,7 @@ def _plan(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Plan:
         bytes=size,
         months=len(list(months(span.first, span.last)) if to_months else months_of(connection, source)),
         disk_needed=disk.needed(connection, source),
-        disk_free=disk.free(connection),
+        disk_free=free(connection),
         wal=size,
         workers=settings.PAM_COPY_WORKERS,
         seconds=_estimate(connection, move, dress, rows),

@@ -10,12 +10,11 @@ from django.db.migrations.state import ProjectState
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Extension
-from pam.postgres.errors import NEXT, MenshunError, detail, sqlstate
+from pam.postgres.errors import INSUFFICIENT_PRIVILEGE, NEXT, MenshunError, detail, sqlstate
 from pam.postgres.operations import reviewed_sql
 
 logger = getLogger("pam.migrations")
 
-INSUFFICIENT_PRIVILEGE = "42501"
 NOT_INSTALLED_ON_SERVER = ("0A000", "58P01")
 DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
 
