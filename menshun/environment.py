@@ -19,6 +19,7 @@ from menshun.embedded.sockets import PORT, socket_folder
 EXAMPLE = "postgresql://menshun:PASSWORD@db.example.com:5432/menshun"
 SCHEMES = ("postgresql://", "postgres://")
 CONNECT_SECONDS = 10
+LEAST_SECRET = 20
 
 # Not a secret: it signs the sessions of a server that only this machine reaches.
 DEVELOPMENT_KEY = "development-only-key-of-a-checkout-without-DATABASE_URL"
@@ -56,6 +57,17 @@ def whole_number(variables: Mapping[str, str], name: str, default: int, least: i
     if not text.isascii() or not text.isdigit() or int(text) < least:
         raise ImproperlyConfigured(f"{name} must be a whole number from {least} on, such as {default}; it is {text!r}.")
     return int(text)
+
+
+def secret(variables: Mapping[str, str], name: str) -> str | None:
+    """A variable that is a secret, long enough not to be guessed; None if it is not set."""
+    text = variables.get(name, "").strip()
+    if text and len(text) < LEAST_SECRET:
+        raise ImproperlyConfigured(
+            f"{name} is shorter than {LEAST_SECRET} characters. Make one: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return text or None
 
 
 def _embedded_database(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from menshun.environment import read_environment, whole_number
+from menshun.environment import read_environment, secret, whole_number
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgres")
@@ -24,6 +24,8 @@ PAM_COPY_REPLICA_LAG_MB = whole_number(os.environ, "PAM_COPY_REPLICA_LAG_MB", ma
 PAM_COPY_COMMIT_FACTOR = whole_number(os.environ, "PAM_COPY_COMMIT_FACTOR", 10, least=0)
 # How large the database may become, such as 50GB; `pam_sizes` says when it will be. Empty: there is no budget.
 PAM_SIZE_BUDGET = os.environ.get("PAM_SIZE_BUDGET", "").strip() or None
+# Prometheus reads /metrics by this token; without one there is no such page.
+PAM_METRICS_TOKEN = secret(os.environ, "PAM_METRICS_TOKEN")
 PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Warning  # noqa: A004 (Django's nam
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from pam.health.examine import examine
+from pam.monitoring.examine import examine
 from pam.postgres.errors import QUERY_CANCELED, sqlstate
 
 # What the next migrate cures by itself is no news just before it.
@@ -17,7 +17,7 @@ CURED_BY_MIGRATE = ("not-migrated", "phase-half-applied", "phase-unfinished")
 
 def check_health(databases: Sequence[str] | None = None, now: datetime | None = None, **_: Any) -> list[CheckMessage]:
     """Each finding of an examination as a warning `pam.<id>`; an error would keep the migrate that may cure it from
-    running. Locks: see `pam.health.examine`."""
+    running. Locks: see `pam.monitoring.examine`."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         try:

@@ -22,10 +22,9 @@ LAYERS = [
     "explain",
     "workload",
     "health",
-    "size_history",
-    "size_report",
-    "charts",
+    "monitoring",
     "checks",
+    "views",
     "admin",
     "management",
 ]

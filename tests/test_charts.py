@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
-from pam.charts import growth_svg, write_growth
 from pam.health.growth import Point, trend
 from pam.management.curve import BLOCKS, PLAIN, curve
+from pam.monitoring.charts import growth_svg, write_growth
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, tzinfo=UTC)
 MB = 1 << 20

@@ -16,12 +16,12 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from pam.models import SizeSnapshot
+from pam.monitoring.size_history import history, keep, measure
+from pam.monitoring.size_report import report
 from pam.postgres import locks
 from pam.postgres.errors import TableMissing
 from pam.postgres.locks import Patience
 from pam.postgres.sizes import Sizes
-from pam.size_history import history, keep, measure
-from pam.size_report import report
 from tests.support.bulk import add_audit_rows
 from tests.support.databases import database_name, session
 

@@ -11,8 +11,8 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from pam.checks import check_health
-from pam.health import examine as examining
-from pam.health.examine import examine
+from pam.monitoring import examine as examining
+from pam.monitoring.examine import examine
 from pam.partitions.tables import tables
 from pam.postgres import monthly
 from pam.postgres.months import Month, months

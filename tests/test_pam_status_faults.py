@@ -3,8 +3,8 @@
 import pytest
 from django.db import connections
 
-from pam.health.examine import examine
 from pam.health.finding import Finding
+from pam.monitoring.examine import examine
 from pam.postgres.months import Month
 from tests.support.faults import FAULTS, Fault
 from tests.support.months import partitions

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from pam.models import SizeSnapshot
-from pam.size_history import history, keep, measure
+from pam.monitoring.size_history import history, keep, measure
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, tzinfo=UTC)
 

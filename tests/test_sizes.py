@@ -7,13 +7,13 @@ from django.db import connections
 from psycopg2 import sql
 
 from pam.models import PHASE_1
+from pam.monitoring.size_history import measure
 from pam.postgres import catalog, locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
 from pam.postgres.months import Month
 from pam.postgres.online_copy.move import Move
 from pam.postgres.sizes import Size, sizes, table_size
-from pam.size_history import measure
 from tests.support import monthly
 from tests.support.databases import database_name, session
 from tests.support.threads import actor, until

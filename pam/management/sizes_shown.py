@@ -9,9 +9,9 @@ from django.template.defaultfilters import filesizeformat
 from pam.health.growth import Trend, forecast, rate, span
 from pam.management.curve import curve
 from pam.management.findings import as_json
+from pam.monitoring.size_history import DATABASE
+from pam.monitoring.size_report import SizeReport
 from pam.postgres.sizes import Size, TableSize
-from pam.size_history import DATABASE
-from pam.size_report import SizeReport
 
 # Who reads the document must know what it says.
 FORMAT = 1

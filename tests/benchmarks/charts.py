@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Sheet
 
-from pam import charts
+from pam.monitoring import charts
 from tests.benchmarks.results import Figure, Row
 
 COLOURS, MARKERS = charts.COLOURS[:2], charts.MARKERS[:2]

@@ -16,7 +16,7 @@ APP = "pam"
 
 def parts_now(alias: str) -> dict[str, dict[str, dict[str, str]]]:
     """table -> kind -> name -> definition, of the tables of the app."""
-    from pam.health.examine import oids, table_names
+    from pam.monitoring.examine import oids, table_names
     from pam.postgres.inventory import inventory
 
     found: dict[str, dict[str, dict[str, str]]] = {}

@@ -8,9 +8,9 @@ from django.core.management import BaseCommand
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from tqdm import tqdm
 
-from pam.health.examine import oids, table_names
 from pam.health.statistics import due
 from pam.management.interrupts import sigterm_as_interrupt
+from pam.monitoring.examine import oids, table_names
 from pam.postgres.analyze import analyze
 from pam.postgres.errors import MenshunError, build_failed, run_again
 from pam.postgres.locks import is_open

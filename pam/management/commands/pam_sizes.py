@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from pam.management.findings import write_findings
 from pam.management.sizes_shown import as_document, lines
+from pam.monitoring.size_history import keep, measure
+from pam.monitoring.size_report import SizeReport, report
 from pam.postgres.errors import MenshunError, run_again, sqlstate
-from pam.size_history import keep, measure
-from pam.size_report import SizeReport, report
 
 # As `filesizeformat` and PostgreSQL count.
 UNITS = {"B": 0, "KB": 10, "MB": 20, "GB": 30, "TB": 40, "PB": 50}
@@ -83,7 +83,7 @@ class Command(BaseCommand):
 
 def _draw(file: Path, found: SizeReport) -> None:
     # Only here: the library is slow to load.
-    from pam.charts import write_growth
+    from pam.monitoring.charts import write_growth
 
     try:
         write_growth(file, found.curves, found.growth, found.ceilings)

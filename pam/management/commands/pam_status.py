@@ -11,9 +11,9 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from pam.health.examine import Examination, examine
 from pam.health.months import MonthlyFacts, present
 from pam.management.findings import as_json, write_findings
+from pam.monitoring.examine import Examination, examine
 from pam.partitions.plan import months_ahead
 from pam.postgres.errors import sqlstate
 

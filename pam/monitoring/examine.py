@@ -1,4 +1,4 @@
-"""Look at a database once, and judge what was seen. The only module here that asks the server."""
+"""Look at a database once, and judge what was seen."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

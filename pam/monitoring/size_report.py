@@ -9,10 +9,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from pam.health.finding import Finding
 from pam.health.growth import Limit, Point, Trend, limit_findings, recent, trend
 from pam.health.odd_months import odd_months
+from pam.monitoring.size_history import DATABASE, history, now_points
 from pam.postgres.disk import free
 from pam.postgres.errors import INSUFFICIENT_PRIVILEGE, TableMissing, sqlstate
 from pam.postgres.sizes import Sizes
-from pam.size_history import DATABASE, history, now_points
 
 
 @dataclass(frozen=True)
