@@ -22,6 +22,8 @@ PAM_COPY_WORKERS = whole_number(os.environ, "PAM_COPY_WORKERS", 2)
 # whatever they do. A replica in good health may be behind by the 16 MB that each worker is at, and some more.
 PAM_COPY_REPLICA_LAG_MB = whole_number(os.environ, "PAM_COPY_REPLICA_LAG_MB", max(256, 64 * PAM_COPY_WORKERS), least=0)
 PAM_COPY_COMMIT_FACTOR = whole_number(os.environ, "PAM_COPY_COMMIT_FACTOR", 10, least=0)
+# For how many days at least scans must have been counted before pam_indexes calls an index unused; 0: for however few.
+PAM_UNUSED_INDEX_DAYS = whole_number(os.environ, "PAM_UNUSED_INDEX_DAYS", 30, least=0)
 PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

@@ -15,6 +15,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
 QUERY_CANCELED = "57014"
 UNIQUE_VIOLATION = "23505"
+UNDEFINED_TABLE = "42P01"
 
 NEXT = "Then run it again: python manage.py migrate"
 GO_ON = "To go on from there: python manage.py migrate"
