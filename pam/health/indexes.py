@@ -179,7 +179,7 @@ def _too_early(one: IndexUsage, servers: Sequence[Server], terms: Terms) -> str 
     if not terms.least_days:
         return None
     if one.made_before is None:
-        return "made after the last migration, nobody knows when"
+        return "made after the last migration on record, nobody knows when"
     if terms.now - one.made_before < timedelta(days=terms.least_days):
         return f"perhaps made as late as {one.made_before:%Y-%m-%d %H:%M} UTC"
     return None
@@ -191,7 +191,7 @@ def _young_counters(servers: Sequence[Server], scanless: Sequence[IndexUsage], t
     for server in servers if scanless else ():
         told, again = _youth(server, terms)
         if told:
-            evidence = f"{told}; so none of {len(scanless)} indexes without a scan is called unused"
+            evidence = f"{told}; so no index is called unused ({len(scanless)} have no scan)"
             findings.append(Finding("counters-too-young", Severity.WARNING, server.alias, evidence, again))
     return findings
 
@@ -204,9 +204,7 @@ def _youth(server: Server, terms: Terms) -> tuple[str, str]:
     wanted = timedelta(days=terms.least_days)
     if terms.now - server.since >= wanted:
         return "", ""
-    how = (
-        "somebody reset its counters" if server.since == server.reset_at else "it lost its counters, or first started,"
-    )
+    how = "somebody reset its counters" if server.since == server.reset_at else "it first started, or crashed,"
     return (
         f"{how} at {server.since:%Y-%m-%d %H:%M} UTC, {max(0, (terms.now - server.since).days)} days ago, and "
         f"{terms.least_days} are wanted (PAM_UNUSED_INDEX_DAYS)",

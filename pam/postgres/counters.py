@@ -10,6 +10,9 @@ from pam.postgres.catalog import Relation
 from pam.postgres.errors import MenshunError
 from pam.postgres.sql import rows
 
+# The exit code of a command that could not find out what it was asked.
+COULD_NOT_TELL = 2
+
 
 @dataclass(frozen=True)
 class Server:
@@ -40,6 +43,9 @@ class Server:
 class AnotherDatabase(MenshunError):
     """A server whose counters were to be added is no replica of this database."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text, returncode=COULD_NOT_TELL)
+
 
 def server(connection: BaseDatabaseWrapper) -> Server:
     """What the server behind a connection says of its counters. ACCESS SHARE on catalogs."""
@@ -60,17 +66,17 @@ def require_replicas(
     servers = [server(connection)]
     for other in others:
         found = server(other)
+        if not _is_copy(connection, servers[0], other, found, tables):
+            raise AnotherDatabase(
+                f"{other.alias} is another database than {connection.alias}, so its counters say nothing about these "
+                "indexes. Name a streaming replica of it: --also ALIAS"
+            )
         for known in servers:
             if known.started_at == found.started_at:
                 raise AnotherDatabase(
                     f"{other.alias} and {known.alias} are the same server, whose scans would be counted twice. "
                     "Name each replica once: --also ALIAS"
                 )
-        if not _is_copy(connection, servers[0], other, found, tables):
-            raise AnotherDatabase(
-                f"{other.alias} is another database than {connection.alias}, so its counters say nothing about these "
-                "indexes. Name a streaming replica of it: --also ALIAS"
-            )
         if not found.is_replica and any(not known.is_replica for known in servers):
             raise AnotherDatabase(
                 f"{other.alias} is a copy of {connection.alias}, but no replica any more: it takes writes of its own. "

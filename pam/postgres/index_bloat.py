@@ -22,6 +22,7 @@ from pam.postgres.locks import read_only
 from pam.postgres.sql import query, rows
 
 ESTIMATE, MEASURED = "estimate from pg_stats", "pgstatindex"
+NO_STATISTICS = "no statistics that this role may read: ANALYZE the table, or GRANT SELECT on it to this role"
 EXTENSION = "pgstattuple"
 
 # Of a page (src/include/storage/bufpage.h, nbtree.h) and of an entry (itup.h), in bytes.
@@ -119,11 +120,7 @@ def _together(parts: Sequence[Part]) -> Bloat:
     wasted, size = 0, 0
     for part in parts:
         if part.bloat_bytes is None:
-            return Bloat(
-                None,
-                None,
-                f"{part.quoted} has no statistics that this role may read: ANALYZE its table, or GRANT SELECT on it",
-            )
+            return Bloat(None, None, NO_STATISTICS)
         wasted += part.bloat_bytes
         size += max(part.bytes, part.pages * part.page_bytes)
     return Bloat(wasted, wasted / size if size else 0.0, ESTIMATE)

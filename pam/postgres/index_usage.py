@@ -94,7 +94,7 @@ def index_usage(
                 sum(server[oid][0] for server in counted),
                 max(lasts, default=None),
                 made.get(oid),
-                bloat.get(oid, Bloat(None, None, f"none is known for {index.definition.method}")),
+                bloat.get(oid, Bloat(None, None, f"there is no estimate for {index.definition.method}")),
             )
         )
     return tuple(usage)

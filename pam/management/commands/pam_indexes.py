@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
@@ -31,8 +32,8 @@ from pam.management.drop_migration import (
 from pam.management.findings import as_json, write_findings
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
-from pam.postgres.counters import require_replicas
-from pam.postgres.errors import sqlstate
+from pam.postgres.counters import COULD_NOT_TELL, require_replicas
+from pam.postgres.errors import MenshunError, sqlstate
 from pam.postgres.index_bloat import ESTIMATE, MEASURED, measured
 from pam.postgres.index_usage import IndexUsage, foreign_keys, index_usage, may_read
 from pam.postgres.locks import read_only
@@ -40,7 +41,6 @@ from pam.workload import QUERIES
 
 # For a look at the catalog, and for reading one index as a whole where pgstattuple is installed.
 TIMEOUT_MS = 60_000
-COULD_NOT_TELL = 2
 
 
 class Command(BaseCommand):
@@ -67,12 +67,18 @@ class Command(BaseCommand):
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
 
     def handle(self, *, database: str, also: list[str], **options: Any) -> None:
+        if len({database, *also}) <= len(also):
+            raise CommandError(
+                "Each database counts once. Name each replica once, and not the database itself: --also ALIAS",
+                returncode=COULD_NOT_TELL,
+            )
         try:
             self._handle(database, also, options)
         except Error as error:
+            # No connection is told as a sentence already.
+            said = str(error).strip() + ("" if isinstance(error, MenshunError) else f" (SQLSTATE {sqlstate(error)})")
             raise CommandError(
-                f"The indexes of {database} could not be looked at: {str(error).strip()} (SQLSTATE {sqlstate(error)}). "
-                f"Try again: {_command(database, also)}",
+                f"The indexes of {database} could not be looked at: {said}\nTry again: {_command(database, also)}",
                 returncode=COULD_NOT_TELL,
             ) from error
 
@@ -87,15 +93,20 @@ class Command(BaseCommand):
         terms = _terms(loader, declared, facts, _command(database, also))
         judgement = judge(facts, terms)
         lines = [*missing, *([] if readable else [_unreadable(database)]), *_remarks(facts, judgement)]
-        file: Path | None = None
-        places: list[str] = []
-        if options["write_migration"]:
-            file, places = _write(loader, declared, judgement)
+        drops = [(declared[one.oid], finding.evidence) for one, finding in judgement.proposed if one.oid in declared]
+        file = write_drop_migration(loader, drops) if options["write_migration"] and drops else None
+        places = [f"{place_in_model(one)}: {one.index}" for one, _ in drops] if file else []
         if options["json"]:
-            self.stdout.write(json.dumps(_document(facts, judgement, lines, file, places), indent=2, default=str))
+            document = _document(facts, judgement, lines, file, places)
+            self.stdout.write(json.dumps(document, indent=2, cls=DjangoJSONEncoder))
         else:
             self._show(facts, judgement, lines)
             self._tell(file, places, judgement, declared)
+        if options["write_migration"] and file is None:
+            raise CommandError(
+                "No migration is written: of the indexes that models declare, none is proposed to be dropped. "
+                f"What each is for, and what else was found: {_command(database, also)}"
+            )
         if judgement.findings and file is None:
             raise CommandError(f"{len(judgement.findings)} findings about indexes, each named above with its cure.")
 
@@ -190,17 +201,6 @@ def _terms(loader: MigrationLoader, declared: dict[int, Declared], facts: Facts,
     return Terms(queries, frozenset(declared), settings.PAM_UNUSED_INDEX_DAYS, timezone.now(), how_to_drop, command)
 
 
-def _write(loader: MigrationLoader, declared: dict[int, Declared], judgement: Judgement) -> tuple[Path, list[str]]:
-    drops = [(declared[one.oid], finding.evidence) for one, finding in judgement.proposed if one.oid in declared]
-    if not drops:
-        by_hand = "".join(f"\n  {finding.cure}" for _, finding in judgement.proposed)
-        raise CommandError(
-            "No migration is written: there is no index that a model declares and nobody needs. "
-            + (f"Those that no model declares go by hand:{by_hand}" if by_hand else "See what each is for, without it.")
-        )
-    return write_drop_migration(loader, drops), [f"{place_in_model(one)}: {one.index}" for one, _ in drops]
-
-
 def _remarks(facts: Facts, judgement: Judgement) -> Iterator[str]:
     since = counted_since(facts.servers)
     told = f"since {since:%Y-%m-%d %H:%M} UTC" if since else "nobody knows since when"
@@ -212,17 +212,25 @@ def _remarks(facts: Facts, judgement: Judgement) -> Iterator[str]:
     }
     if sources:
         yield f"Bloat: {'; '.join(ways[source] for source in sources)}."
-    for reason in sorted({one.bloat.source for one in facts.indexes if one.bloat.bytes is None}):
-        yield f"Bloat unknown (-): {reason}."
-    for one, why in judgement.too_early:
-        yield f"No scan of {one.quoted}, and too early to call it unused: {why}."
+    unknown = _by_reason((one.bloat.source, one) for one in facts.indexes if one.bloat.bytes is None)
+    for reason, indexes in unknown.items():
+        yield f"Bloat of {len(indexes)} indexes unknown (-): {reason}."
+    for reason, indexes in _by_reason((why, one) for one, why in judgement.too_early).items():
+        yield f"Without a scan, but {reason}, so not called unused: {', '.join(one.name for one in indexes)}."
+
+
+def _by_reason(told: Iterable[tuple[str, IndexUsage]]) -> dict[str, list[IndexUsage]]:
+    indexes = defaultdict(list)
+    for reason, one in told:
+        indexes[reason].append(one)
+    return dict(sorted(indexes.items()))
 
 
 def _unreadable(database: str) -> str:
     table = MigrationRecorder.Migration._meta.db_table
     return (
-        f"How old an index is cannot be told: this role may not read {table} of {database}, or it is not there: "
-        f"GRANT SELECT ON {table} TO CURRENT_USER"
+        f"How old an index is cannot be told: {table} of {database} is not there, or this role may not read it: "
+        f"GRANT SELECT ON {table} TO <role>"
     )
 
 
