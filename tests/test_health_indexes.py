@@ -156,7 +156,7 @@ def test_young_counters_say_so_and_call_nothing_unused(changes, told):
 
 def test_when_to_look_again():
     servers = (server(reset_at=NOW - timedelta(days=6)),)
-    assert only(judged(index(1, "a"), servers=servers)).cure == "from 2026-12-14 13:37 UTC on: look again"
+    assert only(judged(index(1, "a"), servers=servers)).cure == "look again  # from 2026-12-14 13:37 UTC on"
     assert ids(judged(index(1, "a"), servers=servers, days=6)) == {"ix_1": "index-unused"}
 
 
@@ -187,7 +187,7 @@ def test_with_no_least_age_all_without_scans_are_unused():
 def test_invalid():
     finding = only(judged(index(1, "a", invalid=("public.ix_1",)), index(2, "a", scans=9)))
     assert (finding.id, finding.severity) == ("index-invalid", Severity.ERROR)
-    assert finding.cure == "REINDEX INDEX CONCURRENTLY public.ix_1; or, if nobody wants it: drop ix_1"
+    assert finding.cure == "REINDEX INDEX CONCURRENTLY public.ix_1; -- or, if nobody wants it: drop ix_1"
     parts = ("public.ix_1", "public.ix_1_2026_01")
     finding = only(judged(index(1, "a", is_partitioned=True, invalid=parts)))
     assert finding.cure.startswith("REINDEX INDEX CONCURRENTLY public.ix_1_2026_01;")

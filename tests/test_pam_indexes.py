@@ -55,11 +55,11 @@ def test_the_cures_work(company):
     cures = {one["subject"]: one["cure"] for one in document(company)["findings"]}
     assert found(company)["public.by_hand_broken"] == "index-invalid"
     with session(company) as other, other.cursor() as cursor:
-        cursor.execute(cures["public.by_hand_prefix"].split(" (back: ")[0])
-        cursor.execute(cures["public.by_hand_broken"].split(";")[0])
-    assert "public.by_hand_prefix" not in found(company)
-    assert "public.by_hand_broken" not in found(company)
-    run(company, cures["public.by_hand_prefix"].split(" (back: ")[1].removesuffix(")"))
+        for index in ("public.by_hand_prefix", "public.by_hand_broken"):
+            # As psql takes it: a statement, and a comment.
+            cursor.execute(cures[index])
+            assert index not in found(company)
+        cursor.execute(cures["public.by_hand_prefix"].split("it was: ")[1])
     assert found(company)["public.by_hand_prefix"] == "index-prefix"
 
 

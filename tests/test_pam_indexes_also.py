@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from menshun.embedded.processes import end_leftovers
@@ -157,3 +159,15 @@ def test_counters_outlive_a_restart_and_not_a_crash(primary):
 def test_without_the_identifier_a_replica_is_known_by_its_tables(primary, standby, monkeypatch):
     monkeypatch.setattr(counters, "server", without_identifier)
     assert ran(ALIAS, also=["standby"])[2] == 1
+
+
+def test_a_server_that_keeps_the_times_of_transactions_tells_the_age_of_an_index(django_db_blocker):
+    """Also of one that was made after all migrations."""
+    with django_db_blocker.unblock(), server_under_alias({"track_commit_timestamp": "on"}):
+        MigrationRecorder(connections[ALIAS]).ensure_schema()
+        ((before,),) = run(ALIAS, "CREATE TABLE credentials (id bigint PRIMARY KEY)", "SELECT clock_timestamp()")
+        run(ALIAS, "CREATE INDEX by_hand ON credentials (id)")
+        ((after,),) = run(ALIAS, "SELECT clock_timestamp()")
+        made = datetime.fromisoformat(facts(ALIAS, "public.by_hand")["made_before"])
+        assert before - timedelta(milliseconds=1) < made < after
+        assert datetime.fromisoformat(facts(ALIAS, "public.credentials_pkey")["made_before"]) < before

@@ -62,7 +62,7 @@ def judge(facts: Facts, terms: Terms) -> Judgement:
     purposes = {one.oid: _purposes(one, whole, facts.foreign_keys, terms.queries) for one in facts.indexes}
     scanless = [one for one in whole if not one.scans and not one.is_being_built and not purposes[one.oid]]
     young = _young_counters(facts.servers, scanless, terms)
-    early = {} if young else {one.oid: why for one in scanless if (why := _too_early(one, facts.servers, terms))}
+    early = {} if young else {one.oid: why for one in scanless if (why := _too_early(one, terms))}
     droppable = [] if young else [one for one in scanless if one.oid not in early]
     proposed = _to_drop(whole, droppable, purposes, facts, terms)
     gone = {one.oid for one, _ in proposed}
@@ -167,14 +167,14 @@ def _drop_finding(one: IndexUsage, cover: IndexUsage | None, servers: Sequence[S
 
 
 def _for_how_long(one: IndexUsage, servers: Sequence[Server], terms: Terms) -> str:
-    known = [time for time in (counted_since(servers), one.made_before) if time]
-    since = max(known) if known else None
-    told = f"since {since:%Y-%m-%d %H:%M} UTC ({(terms.now - since).days} days)" if since else "since it was made"
+    """Not longer than any server has counted, nor than the index is there."""
+    since = max(time for time in (counted_since(servers), one.made_before) if time)
     everywhere = f" on {', '.join(server.alias for server in servers)}" if len(servers) > 1 else ""
-    return told + everywhere + ("" if one.made_before or not since else ", or since it was made, if that was later")
+    unsure = "" if one.made_before else ", or since it was made, if that was later"
+    return f"since {since:%Y-%m-%d %H:%M} UTC ({(terms.now - since).days} days){everywhere}{unsure}"
 
 
-def _too_early(one: IndexUsage, servers: Sequence[Server], terms: Terms) -> str | None:
+def _too_early(one: IndexUsage, terms: Terms) -> str | None:
     """Why nothing can be said yet of an index without scans, though the counters are old enough."""
     if not terms.least_days:
         return None
@@ -200,7 +200,7 @@ def _youth(server: Server, terms: Terms) -> tuple[str, str]:
     if not server.is_counting:
         return "it counts nothing (track_counts is off)", "ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf()"
     if server.since is None:
-        return "nobody knows since when it counts", f"SELECT pg_stat_reset(); and in some weeks: {terms.look_again}"
+        return "nobody knows since when it counts", f"SELECT pg_stat_reset(); -- and later: {terms.look_again}"
     wanted = timedelta(days=terms.least_days)
     if terms.now - server.since >= wanted:
         return "", ""
@@ -208,7 +208,7 @@ def _youth(server: Server, terms: Terms) -> tuple[str, str]:
     return (
         f"{how} at {server.since:%Y-%m-%d %H:%M} UTC, {max(0, (terms.now - server.since).days)} days ago, and "
         f"{terms.least_days} are wanted (PAM_UNUSED_INDEX_DAYS)",
-        f"from {server.since + wanted:%Y-%m-%d %H:%M} UTC on: {terms.look_again}",
+        f"{terms.look_again}  # from {server.since + wanted:%Y-%m-%d %H:%M} UTC on",
     )
 
 
@@ -217,13 +217,13 @@ def _invalid(one: IndexUsage, terms: Terms) -> Finding:
     if one.index.is_partitioned and not parts:
         evidence = "INVALID: a partition has no index attached to it, so no query may count on it"
         cure = (
-            "python manage.py migrate; where nothing is left to migrate: CREATE INDEX CONCURRENTLY on the partition "
+            "python manage.py migrate  # where nothing is left to migrate: CREATE INDEX CONCURRENTLY on the partition "
             f"that lacks it, then ALTER INDEX {one.quoted} ATTACH PARTITION"
         )
     else:
         evidence = f"INVALID: {', '.join(parts or [one.quoted])}; no query uses it, each write feeds it"
         cure = "; ".join(f"REINDEX INDEX CONCURRENTLY {name}" for name in parts or [one.quoted])
-        cure += f"; or, if nobody wants it: {terms.how_to_drop(one)}"
+        cure += f"; -- or, if nobody wants it: {terms.how_to_drop(one)}"
     return Finding("index-invalid", Severity.ERROR, one.quoted, evidence, cure)
 
 

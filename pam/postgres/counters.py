@@ -64,23 +64,24 @@ def require_replicas(
     Raises AnotherDatabase.
     """
     servers = [server(connection)]
+    command = f"python manage.py pam_indexes --database {connection.alias} --also ALIAS"
     for other in others:
         found = server(other)
         if not _is_copy(connection, servers[0], other, found, tables):
             raise AnotherDatabase(
                 f"{other.alias} is another database than {connection.alias}, so its counters say nothing about these "
-                "indexes. Name a streaming replica of it: --also ALIAS"
+                f"indexes. Name a streaming replica of it: {command}"
             )
         for known in servers:
             if known.started_at == found.started_at:
                 raise AnotherDatabase(
                     f"{other.alias} and {known.alias} are the same server, whose scans would be counted twice. "
-                    "Name each replica once: --also ALIAS"
+                    f"Name each replica once: {command}"
                 )
         if not found.is_replica and any(not known.is_replica for known in servers):
             raise AnotherDatabase(
                 f"{other.alias} is a copy of {connection.alias}, but no replica any more: it takes writes of its own. "
-                "Name a streaming replica: --also ALIAS"
+                f"Name a streaming replica: {command}"
             )
         servers.append(found)
     return tuple(servers)

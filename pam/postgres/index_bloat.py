@@ -93,7 +93,8 @@ def measured(connection: BaseDatabaseWrapper, index: int, statement_ms: int) -> 
         return None
     statement = sql.SQL(query("index_bloat", "measured")).format(schema=sql.Identifier(extension.schema))
     size = needed = 0.0
-    for part in _parts(connection, [index]).get(index, ()):
+    parts = _parts(connection, [index]).get(index)
+    for part in parts or ():
         try:
             with read_only(connection, statement_ms), connection.cursor() as cursor:
                 cursor.execute(statement, {"index": part.quoted})
@@ -105,6 +106,8 @@ def measured(connection: BaseDatabaseWrapper, index: int, statement_ms: int) -> 
         size += part_bytes
         full = leaves * density / part.fillfactor if leaves else 0
         needed += (1 + internal + full) * part.page_bytes
+    if not parts:
+        return None
     wasted = max(0, round(size - needed))
     return Bloat(wasted, wasted / size if size else 0.0, MEASURED)
 

@@ -69,7 +69,8 @@ class Command(BaseCommand):
     def handle(self, *, database: str, also: list[str], **options: Any) -> None:
         if len({database, *also}) <= len(also):
             raise CommandError(
-                "Each database counts once. Name each replica once, and not the database itself: --also ALIAS",
+                "Each database counts once. Name each replica once, and not the database itself: "
+                + _command(database, sorted(set(also) - {database})),
                 returncode=COULD_NOT_TELL,
             )
         try:
@@ -94,8 +95,9 @@ class Command(BaseCommand):
         judgement = judge(facts, terms)
         lines = [*missing, *([] if readable else [_unreadable(database)]), *_remarks(facts, judgement)]
         drops = [(declared[one.oid], finding.evidence) for one, finding in judgement.proposed if one.oid in declared]
+        drops.sort(key=lambda drop: (drop[0].model, drop[0].index))
         file = write_drop_migration(loader, drops) if options["write_migration"] and drops else None
-        places = [f"{place_in_model(one)}: {one.index}" for one, _ in drops] if file else []
+        places = sorted(f"{place_in_model(one)}: {one.index}" for one, _ in drops) if file else []
         if options["json"]:
             document = _document(facts, judgement, lines, file, places)
             self.stdout.write(json.dumps(document, indent=2, cls=DjangoJSONEncoder))
@@ -193,10 +195,12 @@ def _terms(loader: MigrationLoader, declared: dict[int, Declared], facts: Facts,
         if one.oid in declared:
             return f"{command} --write-migration"
         if one.name in awaited:
-            return f"python manage.py migrate --database {facts.servers[0].alias} (by {awaited[one.name]})"
+            return f"python manage.py migrate{_on(facts.servers[0].alias)}  # {awaited[one.name]} drops it"
+        # In one line, whatever its name is: a comment ends with the line, and the rest would be a statement.
+        was = " ".join(one.index.statement.split())
         if one.index.is_partitioned:
-            return f"DROP INDEX {one.quoted} (stops readers and writers for a moment; back: {one.index.statement})"
-        return f"DROP INDEX CONCURRENTLY {one.quoted} (back: {one.index.statement})"
+            return f"DROP INDEX {one.quoted}; -- stops all for a moment; it was: {was}"
+        return f"DROP INDEX CONCURRENTLY {one.quoted}; -- it was: {was}"
 
     return Terms(queries, frozenset(declared), settings.PAM_UNUSED_INDEX_DAYS, timezone.now(), how_to_drop, command)
 
@@ -276,5 +280,8 @@ def _document(
 
 
 def _command(database: str, also: Sequence[str]) -> str:
-    words = ["python manage.py pam_indexes", *(f"--also {alias}" for alias in also)]
-    return " ".join([*words, *([f"--database {database}"] if database != DEFAULT_DB_ALIAS else [])])
+    return "python manage.py pam_indexes" + "".join(f" --also {alias}" for alias in also) + _on(database)
+
+
+def _on(database: str) -> str:
+    return f" --database {database}" if database != DEFAULT_DB_ALIAS else ""
