@@ -26,6 +26,8 @@ PAM_COPY_COMMIT_FACTOR = whole_number(os.environ, "PAM_COPY_COMMIT_FACTOR", 10, 
 PAM_SIZE_BUDGET = os.environ.get("PAM_SIZE_BUDGET", "").strip() or None
 # Prometheus reads /metrics by this token; without one there is no such page.
 PAM_METRICS_TOKEN = secret(os.environ, "PAM_METRICS_TOKEN")
+# For how many days at least scans must have been counted before pam_indexes calls an index unused; 0: for however few.
+PAM_UNUSED_INDEX_DAYS = whole_number(os.environ, "PAM_UNUSED_INDEX_DAYS", 30, least=0)
 PSQLEXTRA_PARTITIONING_MANAGER = "pam.partitions.manager.manager"
 # The library would create the extension hstore, which nothing here uses.
 POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False

@@ -5,12 +5,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import catalog
-from pam.postgres.errors import sqlstate
+from pam.postgres.errors import UNDEFINED_TABLE, sqlstate
 from pam.postgres.locks import CALM, with_retries
 
 # Before, ANALYZE of a partitioned table always looks at each partition again.
 ONLY_SINCE = 18_00_00
-UNDEFINED_TABLE = "42P01"
 
 
 def analyze(connection: BaseDatabaseWrapper, oid: int) -> None:

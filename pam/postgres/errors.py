@@ -16,6 +16,7 @@ DEADLOCK_DETECTED = "40P01"
 QUERY_CANCELED = "57014"
 UNIQUE_VIOLATION = "23505"
 INSUFFICIENT_PRIVILEGE = "42501"
+UNDEFINED_TABLE = "42P01"
 
 NEXT = "Then run it again: python manage.py migrate"
 GO_ON = "To go on from there: python manage.py migrate"

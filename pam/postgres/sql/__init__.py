@@ -5,6 +5,9 @@ Each `<topic>.sql` holds queries under a line `-- name: <query>`; the comment li
 
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 NAME_LINE = "-- name: "
 
@@ -21,3 +24,11 @@ def _topic(topic: str) -> dict[str, str]:
 def query(topic: str, name: str) -> str:
     """The text of query `name` in `<topic>.sql`; KeyError if there is none."""
     return _topic(topic)[name]
+
+
+def rows(connection: BaseDatabaseWrapper, topic: str, name: str, /, **parameters: Any) -> list[Any]:
+    """The rows that query `name` in `<topic>.sql` returns with these parameters."""
+    with connection.cursor() as cursor:
+        cursor.execute(query(topic, name), parameters)
+        found: list[Any] = cursor.fetchall()
+    return found
