@@ -163,7 +163,7 @@ def test_without_tables_it_cannot_tell(database):
 
 
 def test_it_cannot_tell_while_somebody_has_a_table_to_himself(company, monkeypatch):
-    monkeypatch.setattr("pam.management.commands.pam_indexes.TIMEOUT_MS", 200)
+    monkeypatch.setattr("pam.monitoring.index_report.TIMEOUT_MS", 200)
     with session(company) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE credentials; REINDEX TABLE credentials")
         _, error, code = ran(company)

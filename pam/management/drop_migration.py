@@ -2,8 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.apps import apps
@@ -12,43 +11,12 @@ from django.db import models
 from django.db.migrations import Migration
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.operations import RemoveIndex
 from django.db.migrations.writer import MigrationWriter
 
+from pam.monitoring.declared_indexes import APP, Declared
 from pam.postgres.operations import RemoveIndexConcurrently
 
-APP = "pam"
 CLASS_LINE = "class Migration(migrations.Migration):\n"
-
-
-@dataclass(frozen=True)
-class Declared:
-    """An index of the migrations' state: the name of its model, and its own."""
-
-    model: str
-    index: str
-
-
-def declared_indexes(loader: MigrationLoader) -> Mapping[tuple[str, str], Declared]:
-    """The indexes that exist once all migrations are applied, by table and name. An operation can drop these."""
-    state = loader.project_state()
-    return {
-        (model.options.get("db_table", f"{APP}_{name}"), index.name): Declared(name, index.name)
-        for (app, name), model in state.models.items()
-        if app == APP
-        for index in model.options.get("indexes", ())
-    }
-
-
-def awaited_drops(loader: MigrationLoader) -> Mapping[str, str]:
-    """The indexes that a migration drops which is not applied yet, by name, with the migration's name."""
-    return {
-        operation.name: key[1]
-        for key, migration in loader.disk_migrations.items()
-        if key[0] == APP and key not in loader.applied_migrations
-        for operation in migration.operations
-        if isinstance(operation, RemoveIndex)
-    }
 
 
 def write_drop_migration(loader: MigrationLoader, drops: Sequence[tuple[Declared, str]]) -> Path:
