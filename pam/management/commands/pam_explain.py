@@ -7,18 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
-from pam.explain.judge import Verdict, judge
-from pam.explain.plans import Facts, explain
-from pam.explain.sample import Sample
-from pam.models import PHASE_1
-from pam.postgres import catalog
-from pam.postgres.errors import TableMissing, sqlstate
-from pam.postgres.locks import read_only
+from pam.explain.judge import Verdict
+from pam.explain.plans import Facts
+from pam.monitoring.verdicts import TIMEOUT_MS, require_tables, unneeded_indexes, verdicts_on
 from pam.workload import QUERIES
 
-TIMEOUT_MS = 60_000
 # What the server takes.
 LONGEST_MS = (1 << 31) - 1
 # What a query that was explained has in the file; one that failed has not.
@@ -48,13 +43,13 @@ class Command(BaseCommand):
         if unknown:
             raise CommandError(f"No query is called {', '.join(unknown)}. There are: {', '.join(sorted(QUERIES))}")
         _require_place(options["save"])
-        _require_tables(database)
+        require_tables(database)
         before = _read(options["against"]) if options["against"] else None
-        verdicts = _verdicts(database, names or list(QUERIES), options["analyze"], options["timeout"])
+        verdicts = verdicts_on(database, names or QUERIES, analyze=options["analyze"], timeout_ms=options["timeout"])
         if options["save"]:
             options["save"].write_text(json.dumps(_document(verdicts, {}), indent=2), encoding="utf-8")
         if options["json"]:
-            document = {**_document(verdicts, before or {}), "unneeded": _unneeded(database)}
+            document = {**_document(verdicts, before or {}), "unneeded": unneeded_indexes(database)}
             self.stdout.write(json.dumps(document, indent=2))
         elif before is not None:
             self._compare(verdicts, before)
@@ -62,7 +57,7 @@ class Command(BaseCommand):
             for verdict in verdicts:
                 self._show(verdict)
         if not names and not options["json"]:
-            unneeded = _unneeded(database)
+            unneeded = unneeded_indexes(database)
             self.stdout.write(f"{len(unneeded)} indexes that no named query needs: {', '.join(unneeded)}")
         failed = [verdict.name for verdict in verdicts if not verdict.passes]
         if failed:
@@ -86,46 +81,6 @@ class Command(BaseCommand):
             widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
             for what, then, now in rows:
                 self.stdout.write(f"       {what:{widths[0]}}  {then:{widths[1]}}  {now}")
-
-
-def _require_tables(alias: str) -> None:
-    connection = connections[alias]
-    for model in PHASE_1:
-        if catalog.relation(connection, connection.ops.quote_name(model._meta.db_table)) is None:
-            raise TableMissing(model._meta.db_table)
-
-
-def _verdicts(alias: str, names: list[str], analyze: bool, timeout_ms: int) -> list[Verdict]:
-    sample, there = Sample(alias), _indexes(alias)
-    verdicts = []
-    for name in names:
-        query = QUERIES[name]
-        try:
-            with read_only(connections[alias], timeout_ms):
-                rows = query.build(sample)
-            facts = explain(alias, rows, analyze=analyze, timeout_ms=timeout_ms)
-        except Error as error:
-            told = f"the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})"
-            verdicts.append(Verdict(name, (told,), (), None, None))
-        else:
-            verdicts.append(judge(query, facts, there))
-    return verdicts
-
-
-def _unneeded(alias: str) -> list[str]:
-    """Ours that no named query asks for: a finding about the list of queries as much as about the indexes."""
-    needed = {name for query in QUERIES.values() for name in query.indexes}
-    return sorted(name for name in _indexes(alias) - needed if name.startswith("ix_"))
-
-
-def _indexes(alias: str) -> set[str]:
-    """The valid indexes of the tables that this session sees, those of partitions left out."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT c.relname FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid"
-            " WHERE x.indisvalid AND NOT c.relispartition AND pg_catalog.pg_table_is_visible(c.oid)"
-        )
-        return {name for (name,) in cursor.fetchall()}
 
 
 def _told(verdict: Verdict) -> str:
