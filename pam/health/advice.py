@@ -52,6 +52,16 @@ class Case:
         return {one.query.name: one.run for one in self.asked if one.run}
 
     @property
+    def asked_told(self) -> str:
+        """How many named queries could be run, of how many."""
+        return f"{len(self.runs)} of {len(self.asked)} named queries could be run"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether all of them could; one that could not may be the one that matters."""
+        return bool(self.asked) and len(self.runs) == len(self.asked)
+
+    @property
     def left(self) -> int:
         """Bytes of memory beside the shared buffers. The machine must be known."""
         if self.machine is None:

@@ -46,8 +46,8 @@ def _work_mem(case: Case) -> Iterator[Advice]:
     )
     if most is not None and has.bytes > most:
         yield about(case, "work_mem", WORK_MEM, _too_much(case, most), _less(case, most))
-    elif not case.runs:
-        yield about(case, "work_mem", WORK_MEM, f"No named query could be run.{seen}", tell=False)
+    elif not spilling and not case.is_asked:
+        yield about(case, "work_mem", WORK_MEM, f"{case.asked_told}, and none of them spills.{seen}", tell=False)
     elif not spilling:
         fits = f" {_account(case)}" if case.machine else " Whether all connections have it is not known."
         yield about(
@@ -98,8 +98,8 @@ def _account(case: Case, value: int | None = None) -> str:
     takers = max([1.0, *(run.takers for run in case.runs.values())])
     each = readable(value) if value else case.server["work_mem"].shown
     return (
-        f"{each} x {takers:g} sorts or hashes at once x {case.server['max_connections'].shown} connections fit into the "
-        f"{megabytes(case.left)} beside shared_buffers."
+        f"{each} x {takers:g} sorts or hashes at once x {case.server['max_connections'].shown} connections fit into "
+        f"the {megabytes(case.left)} beside shared_buffers."
     )
 
 
@@ -160,8 +160,8 @@ def _cache(case: Case, machine: Machine) -> Advice:
         reason = f"Database: {megabytes(size)}, memory: {megabytes(machine.memory)}: {what}."
         return about(case, "effective_cache_size", CACHE, reason)
     reason = (
-        f"The database has {megabytes(size)} and the machine {megabytes(machine.memory)}, of which three quarters may be cache; "
-        "the planner thinks of less, and holds index scans for dearer than they are. It reserves nothing."
+        f"The database has {megabytes(size)} and the machine {megabytes(machine.memory)}, of which three quarters may "
+        "be cache; the planner thinks of less, and holds index scans for dearer than they are. It reserves nothing."
     )
     return about(case, "effective_cache_size", CACHE_GUIDE, reason, wants)
 

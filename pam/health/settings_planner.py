@@ -50,9 +50,9 @@ def _page_cost(case: Case, machine: Machine) -> Advice:
 
 def _target(case: Case) -> Advice:
     name, setting = "default_statistics_target", case.server["default_statistics_target"]
-    if not case.runs:
-        return about(case, name, TARGET, "No named query could be run.", tell=False)
     wrong = [one for one, run in case.runs.items() if is_misestimated(run.planned_rows, run.actual_rows)]
+    if not wrong and not case.is_asked:
+        return about(case, name, TARGET, f"{case.asked_told}, and of them none has badly guessed rows.", tell=False)
     if not wrong:
         return about(
             case, name, TARGET, f"Of {len(case.runs)} named queries the planner guesses no number of rows badly."
@@ -75,9 +75,9 @@ def _jit(case: Case) -> Advice:
         return about(case, "jit", JIT, "It is off.")
     if not case.server.can_compile:
         return about(case, "jit", JIT, "The server was built or installed without it, so nothing is compiled.")
-    if not case.runs:
-        return about(case, "jit", JIT, "No named query could be run.", tell=False)
     compiled = {name: run for name, run in case.runs.items() if run.jit_ms > 0}
+    if not compiled and not case.is_asked:
+        return about(case, "jit", JIT, f"{case.asked_told}, and none of them is compiled.", tell=False)
     if not compiled:
         return about(case, "jit", JIT, f"None of {len(case.runs)} named queries is dear enough to be compiled.")
     spent, taken = sum(run.jit_ms for run in compiled.values()), sum(run.milliseconds for run in compiled.values())

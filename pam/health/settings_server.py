@@ -50,7 +50,8 @@ def _wal(case: Case) -> Advice:
     if counters.wal_age >= DAY:
         told += f", {megabytes(counters.wal_bytes / (counters.wal_age / DAY))} a day"
     told += f", when it was written fastest {megabytes(rate * 60)} a minute, which {readable(wants)} hold for the "
-    told += f"{case.server['checkpoint_timeout'].shown} between two that are due. It takes that much disk, and a recovery longer."
+    told += f"{case.server['checkpoint_timeout'].shown} between two that are due. "
+    told += "It takes that much disk, and a recovery longer."
     if age < DAY:
         told += " This was counted for less than a day: if it was a load that does not come again, leave it."
     return about(case, "max_wal_size", WAL_GUIDE, told, wants if wants > setting.bytes else None)

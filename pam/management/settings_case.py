@@ -92,4 +92,5 @@ def _ask(alias: str, query: Query, sample: Sample, most: int) -> Asked:
         return Asked(query, None, error=str(error))
     except Error as error:
         connections[alias].ensure_connection()
-        return Asked(query, None, error=f"the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})")
+        said = str(error).strip().partition("\n")[0]
+        return Asked(query, None, error=f"the server said: {said} (SQLSTATE {sqlstate(error)})")
