@@ -82,6 +82,7 @@ def test_no_size_beyond_what_the_server_takes(memory, connections, work_mem):
         if name not in settings:
             continue
         its = settings[name]
+        assert one.wants
         if its.unit:
             size = parse_size(one.wants)
             assert its.least_bytes <= size <= its.most_bytes
@@ -90,7 +91,9 @@ def test_no_size_beyond_what_the_server_takes(memory, connections, work_mem):
             value = str(size // its.unit_bytes)
         else:
             value = one.wants
-            assert its.minimum is None or its.minimum <= float(value) <= its.maximum
+            assert its.minimum is not None
+            assert its.maximum is not None
+            assert its.minimum <= float(value) <= its.maximum
         settings[name] = replace(its, raw=value, shown=one.wants)
     again = replace(found, server=replace(changed, settings=settings), asked=(Asked(QUERIES[NAME], WELL),))
     assert [one for one in advise(again) if one.statements] == []
@@ -301,7 +304,8 @@ def test_nothing_to_ask_about():
 
 @pytest.mark.parametrize("name", ["fsync", "full_page_writes", "autovacuum", "track_counts"])
 def test_what_must_be_on(name):
-    (finding,) = dangers(case(server=server(**{name: "off"})))
+    usual = server()
+    (finding,) = dangers(case(server=replace(usual, settings={**usual.settings, name: setting(name, "off")})))
     assert (finding.id, finding.subject, finding.severity) == ("setting-dangerous", name, "error")
     assert finding.cure == f"ALTER SYSTEM SET {name} = 'on'; SELECT pg_reload_conf();"
 

@@ -31,15 +31,20 @@ class Run:
     jit_ms: float
 
 
-def run(alias: str, rows: QuerySet[Any, Any], *, timeout_ms: int, work_mem: int | None = None) -> Run:
+def run(
+    alias: str, rows: QuerySet[Any, Any], *, timeout_ms: int, work_mem: int | None = None, alone: bool = False
+) -> Run:
     """Run a query, in a read-only transaction that ends after `timeout_ms`, with so many bytes, or those it has.
 
+    `alone`: by the same plan, but no process comes to help, so that all rows go through one of them.
     Locks: ACCESS SHARE on what the query reads.
     """
     connection = connections[alias]
     with read_only(connection, timeout_ms), connection.cursor() as cursor:
         if work_mem is not None:
             cursor.execute("SELECT pg_catalog.set_config('work_mem', %s, true)", [f"{work_mem >> 10}kB"])
+        if alone:
+            cursor.execute("SELECT pg_catalog.set_config('max_parallel_workers', '0', true)")
         cursor.execute(
             "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')),"
             " pg_catalog.current_setting('hash_mem_multiplier')::float8, pg_catalog.current_setting('block_size')::int"
@@ -53,11 +58,11 @@ def enough(alias: str, rows: QuerySet[Any, Any], tried: Run, *, most: int, timeo
     """The bytes, doubled until nothing spills, with which the query was run without a spill; None if `most` is too few.
 
     It is tried and not computed: a sort on disk is packed more tightly than in memory, and with more memory the planner
-    may choose another plan.
+    may choose another plan. One process has to do, since how a parallel plan shares out the rows is another each time.
     """
     work_mem = tried.work_mem
     while (work_mem := work_mem * 2) <= most:
-        if not run(alias, rows, timeout_ms=timeout_ms, work_mem=work_mem).spills:
+        if not run(alias, rows, timeout_ms=timeout_ms, work_mem=work_mem, alone=True).spills:
             return work_mem
     return None
 

@@ -27,7 +27,7 @@ class Status(StrEnum):
 class Asked:
     """A named query as it was run. `enough` is the `work_mem` in bytes that ended its spills, if one did.
 
-    `run` is None for one that could not be run; then `error` says why.
+    `run` is None for one that could not be run. `error` says why, or why no more memory was tried.
     """
 
     query: Query

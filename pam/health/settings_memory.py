@@ -76,7 +76,7 @@ def _of_session(case: Case, one: Asked, most: int | None) -> Advice:
     if one.enough is None:
         return Advice(
             "work_mem", subject, Status.UNKNOWN, has.shown, raw(case.server, "work_mem"), None,
-            f"{told} No work_mem that the memory allows ends that.", WORK_MEM,
+            f"{told} None that was tried ends that.", WORK_MEM,
         )  # fmt: skip
     wants = readable(one.enough)
     return Advice(

@@ -81,6 +81,7 @@ def _workload(alias: str, most: int) -> tuple[Asked, ...]:
 
 
 def _ask(alias: str, query: Query, sample: Sample, most: int) -> Asked:
+    found = None
     try:
         with read_only(connections[alias], TIMEOUT_MS):
             rows = query.build(sample)
@@ -93,4 +94,4 @@ def _ask(alias: str, query: Query, sample: Sample, most: int) -> Asked:
     except Error as error:
         connections[alias].ensure_connection()
         said = str(error).strip().partition("\n")[0]
-        return Asked(query, None, error=f"the server said: {said} (SQLSTATE {sqlstate(error)})")
+        return Asked(query, found, error=f"the server said: {said} (SQLSTATE {sqlstate(error)})")

@@ -130,7 +130,8 @@ def _notes(case: Case, database: str) -> list[str]:
         if one.error:
             failed[one.error].append(one.query.name)
     notes += [
-        f"{len(names)} named queries could not be run ({', '.join(names)}): {error}" for error, names in failed.items()
+        f"{len(names)} named queries were not run to their end ({', '.join(names)}): {error}"
+        for error, names in failed.items()
     ]
     if case.server.is_standby:
         notes.append("This is a standby: tables are altered on the primary.")
