@@ -256,6 +256,14 @@ def test_the_wal_of_the_time_in_which_it_was_written_fast():
     assert one.wants == "6GB"
 
 
+@pytest.mark.parametrize(("free", "wants"), [(100 * GB, "6GB"), (20 * GB, "4GB"), (3 * GB, None)])
+def test_no_more_wal_than_the_disk_bears(free, wants):
+    busy = counters(checkpoints_timed=6 * 288, checkpoints_requested=800, wal_bytes=864 * GB)
+    (one,) = advice(case(counters=busy, disk_free=free), "max_wal_size")
+    assert one.wants == wants
+    assert f"(free: {free >> 20:,} MB)" in one.reason
+
+
 def test_a_standby_makes_no_checkpoints_of_its_own():
     (one,) = advice(case(server=replace(server(), is_standby=True)), "max_wal_size")
     assert one.status is Status.UNKNOWN
@@ -274,6 +282,7 @@ def test_locks_that_one_statement_alone_uses_up():
     found = case(tables=(table(*[leaf(indexes=15)] * 84),), server=server(max_connections="10"))
     (finding,) = dangers(found)
     assert (finding.id, finding.subject) == ("setting-locks-too-few", "max_locks_per_transaction")
+    assert finding.cure == "ALTER SYSTEM SET max_locks_per_transaction = '320'; then restart the server"
     assert finding.evidence == "a migration takes 1,512 locks, and the server has room for 640"
 
 

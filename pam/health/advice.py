@@ -38,13 +38,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Case:
-    """All that is known of a server and its database. `asked` is empty while there is nothing to ask about."""
+    """All that is known of a server and its database. `disk_free`: bytes where it keeps its data; None: not seen."""
 
     server: Server
     machine: Machine | None
     counters: Counters
     tables: tuple[Table, ...]
     asked: tuple[Asked, ...]
+    disk_free: int | None
 
     @property
     def runs(self) -> dict[str, Run]:

@@ -67,6 +67,7 @@ def _switched_off(found: Server) -> Iterator[Finding]:
 
 def _too_few_locks(case: Case) -> Iterator[Finding]:
     room = room_for_locks(case)
+    (advice,) = (one for one in server(case) if one.name == "max_locks_per_transaction")
     what, count = max(most_locks(case).items(), key=lambda one: one[1])
     if count > room:
         yield Finding(
@@ -74,5 +75,5 @@ def _too_few_locks(case: Case) -> Iterator[Finding]:
             Severity.ERROR,
             "max_locks_per_transaction",
             f"{what} takes {count:,} locks, and the server has room for {room:,}",
-            "the advice on max_locks_per_transaction, and a restart; see python manage.py pam_settings",
+            f"{advice.statements[0]}; then restart the server" if advice.statements else advice.reason,
         )

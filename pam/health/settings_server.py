@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from datetime import timedelta
 
-from pam.health.advice import DOCS, Advice, Case, about, megabytes, since
+from pam.health.advice import DOCS, Advice, Case, about, megabytes, power_of_two, since
 from pam.postgres import lock_table
 from pam.postgres.server_settings import readable
 from pam.postgres.server_tables import Table
@@ -17,6 +17,8 @@ ENOUGH, FEW = 10, 0.1
 DAY = timedelta(days=1)
 # Of the connections, how many may run the query with the most locks at the same time.
 AT_ONCE = 10
+# Of the free disk, WAL may take one part in so many.
+SHARE_OF_DISK = 4
 STEP = 64
 
 
@@ -46,12 +48,15 @@ def _wal(case: Case) -> Advice:
     between = min(rate * timeout.total_seconds(), counters.wal_bytes)
     needed = between * (1 + case.server["checkpoint_completion_target"].number)
     wants = setting.within(math.ceil(needed / (1 << 30)) << 30)
+    if case.disk_free is not None:
+        wants = min(wants, setting.within(power_of_two(case.disk_free / SHARE_OF_DISK, up=False)))
     told += f"; WAL: {megabytes(counters.wal_bytes)}"
     if counters.wal_age >= DAY:
         told += f", {megabytes(counters.wal_bytes / (counters.wal_age / DAY))} a day"
     told += f", when it was written fastest {megabytes(rate * 60)} a minute, which {readable(wants)} hold for the "
     told += f"{case.server['checkpoint_timeout'].shown} between two that are due. "
-    told += "It takes that much disk, and a recovery longer."
+    free = "not known" if case.disk_free is None else megabytes(case.disk_free)
+    told += f"It takes that much disk (free: {free}), and a recovery longer."
     if age < DAY:
         told += " This was counted for less than a day: if it was a load that does not come again, leave it."
     return about(case, "max_wal_size", WAL_GUIDE, told, wants if wants > setting.bytes else None)

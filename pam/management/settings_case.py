@@ -14,6 +14,7 @@ from pam.health.settings import NAMES
 from pam.postgres import catalog
 from pam.postgres.errors import MenshunError, sqlstate
 from pam.postgres.locks import read_only
+from pam.postgres.online_copy import disk
 from pam.postgres.server_counters import read_counters
 from pam.postgres.server_machine import Machine, this_machine
 from pam.postgres.server_settings import Server, read_server, readable
@@ -51,6 +52,7 @@ def gather(alias: str, memory: int | None) -> Case:
         read_counters(connection),
         tuple(read_tables(connection, [one.oid for one in relations])),
         _workload(alias, _most_work_mem(server, machine)),
+        disk.free(connection),
     )
 
 

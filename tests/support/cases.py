@@ -82,7 +82,7 @@ def case(memory: int | None = 16 * GB, processors: int | None = 8, **changes: An
     """A case in which all is well, but for the changes."""
     machine = Machine(memory, processors, "by hand") if memory else None
     asked = (Asked(QUERIES[NAME], WELL),)
-    return replace(Case(server(), machine, counters(), (table(),), asked), **changes)
+    return replace(Case(server(), machine, counters(), (table(),), asked, None), **changes)
 
 
 def spilling(enough: int | None, **changes: Any) -> tuple[Asked, ...]:
