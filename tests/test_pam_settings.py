@@ -204,6 +204,7 @@ def test_for_all_where_it_fits(company, sorting):
     small_work_mem(company)
     (one,) = of(advised(company, memory=64 * GB), "work_mem")
     (statement,) = one["statements"]
+    assert one["takes_effect"] == "new sessions"
     assert statement.startswith(f"ALTER DATABASE {database_name(company)} SET work_mem = '")
     with connections[company].cursor() as cursor:
         cursor.execute(statement)

@@ -26,7 +26,6 @@ BADLY = {
     "work_mem": "64kB",
     "maintenance_work_mem": "1MB",
     "effective_cache_size": "8MB",
-    "max_parallel_maintenance_workers": "0",
     "max_locks_per_transaction": "10",
 }
 MEMORY = "8GB"
@@ -81,7 +80,7 @@ def shown(cluster: Cluster, advice: list[dict[str, Any]]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("profile", "months", "settings", "expected"),
     [
-        ("small", 1, BADLY, BADLY.keys() - {"work_mem", "max_parallel_maintenance_workers"} | {"random_page_cost"}),
+        ("small", 1, BADLY, BADLY.keys() - {"work_mem"} | {"random_page_cost"}),
         pytest.param("medium", 12, BADLY, BADLY.keys() | {"random_page_cost"}, marks=pytest.mark.scale),
         pytest.param("medium", 12, {}, {"random_page_cost"}, marks=pytest.mark.scale),
     ],

@@ -339,7 +339,7 @@ def test_a_value_that_no_statement_reaches():
     found = server(max_wal_size=setting("max_wal_size", source="command line"))
     busy = counters(checkpoints_requested=900, checkpoints_timed=1_900, wal_bytes=900 * GB)
     (one,) = advice(case(server=found, counters=busy), "max_wal_size")
-    assert (one.status, one.statements) == (Status.CHANGE, ())
+    assert (one.status, one.statements, one.takes_effect) == (Status.CHANGE, (), None)
     assert "No statement can change it: the server is started with it" in one.reason
     (finding,) = dangers(case(server=server(fsync=setting("fsync", "off", source="command line"))))
     assert finding.cure.startswith("Not by a statement: the server is started with it")

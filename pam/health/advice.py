@@ -74,9 +74,9 @@ class Case:
 class Advice:
     """What is said about one setting. `has` and `wants` are written as SHOW writes them, `has_raw` as pg_settings does.
 
-    `takes_effect` is what has to follow a change: "restart", "reload", "session" (the statement is for the session that
-    asks), or "at once". `statements` are typed as they stand, each in a transaction of its own; none is ever run here.
-    `rule` is where the rule comes from.
+    `takes_effect` is what has to follow a change: "restart", "reload", "new sessions", "session" (the statement is for
+    the session that asks), or "at once". `statements` are typed as they stand, each in a transaction of its own; none
+    is ever run here. `rule` is where the rule comes from.
     """
 
     name: str
@@ -113,7 +113,7 @@ def about(
         reason = f"{reason} No statement can change it: {case.server.why_not(name)}."
     return Advice(
         name, "server", status, setting.shown, raw(case.server, name), wanted, reason, rule,
-        setting.takes_effect, (statement,) if statement else (),
+        setting.takes_effect if statement else None, (statement,) if statement else (),
     )  # fmt: skip
 
 

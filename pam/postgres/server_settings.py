@@ -58,7 +58,9 @@ class Setting:
 
     @property
     def takes_effect(self) -> str:
-        """What has to follow a change: "restart" of the server, or "reload" of its configuration."""
+        """What has to follow a change: "restart" of the server, "reload" of its configuration, or "new sessions"."""
+        if self.source in ("database", "user", "database user"):
+            return "new sessions"
         return "restart" if self.context == "postmaster" else "reload"
 
     @property

@@ -17,6 +17,7 @@ from pam.postgres.errors import sqlstate
 from pam.postgres.server_settings import parse_size
 
 CANNOT_TELL = 2
+FOLLOWS = {"reload": "SELECT pg_reload_conf();", "restart": "restart the server.", "new sessions": "connect anew."}
 
 
 class Command(BaseCommand):
@@ -87,11 +88,10 @@ class Command(BaseCommand):
 
     def _show_what_follows(self, advice: list[Advice]) -> None:
         """What has to be done after the statements were run."""
-        due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in ("reload", "restart")}
-        if due["reload"]:
-            self.stdout.write(f"Then for {', '.join(dict.fromkeys(due['reload']))}: SELECT pg_reload_conf();")
-        if due["restart"]:
-            self.stdout.write(f"Then for {', '.join(dict.fromkeys(due['restart']))}: restart the server.")
+        due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in FOLLOWS}
+        for effect, names in due.items():
+            if names:
+                self.stdout.write(f"Then for {', '.join(dict.fromkeys(names))}: {FOLLOWS[effect]}")
         if any(one.takes_effect == "at once" for one in advice):
             self.stdout.write(
                 "ALTER TABLE takes SHARE UPDATE EXCLUSIVE here: no reader or writer waits, a vacuum does."
