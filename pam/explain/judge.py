@@ -66,10 +66,13 @@ def _partitions(query: Query, facts: Facts) -> list[str]:
     return [f"it touches {facts.partitions} of {facts.partitions_there} partitions; {query.partitions} are enough"]
 
 
+def is_misestimated(planned: int, actual: int) -> bool:
+    """Whether the planner expected so many rows, and there were so many, that it was guessing."""
+    more, less = max(planned, actual), max(1, min(planned, actual))
+    return more - less >= FEW_ROWS and more / less >= WORST_ESTIMATE
+
+
 def _estimate(facts: Facts) -> list[str]:
-    if facts.actual_rows is None:
-        return []
-    more, less = max(facts.planned_rows, facts.actual_rows), max(1, min(facts.planned_rows, facts.actual_rows))
-    if more - less < FEW_ROWS or more / less < WORST_ESTIMATE:
+    if facts.actual_rows is None or not is_misestimated(facts.planned_rows, facts.actual_rows):
         return []
     return [f"the planner expected {facts.planned_rows:,} rows, and there were {facts.actual_rows:,}: ANALYZE"]

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from pam.postgres.locks import read_only
@@ -46,24 +47,31 @@ def explain(alias: str, rows: QuerySet[Any, Any], *, analyze: bool, timeout_ms: 
     Locks: ACCESS SHARE on what the query reads.
     """
     connection = connections[alias]
-    options = "FORMAT JSON, SETTINGS" + (", ANALYZE, BUFFERS" if analyze else "")
-    try:
-        statement, parameters = rows.using(alias).query.get_compiler(using=alias).as_sql()
-    except EmptyResultSet:
-        statement, parameters = "SELECT WHERE false", ()
     with read_only(connection, timeout_ms), connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN ({options}) {statement}", parameters)
-        ((found,),) = cursor.fetchall()
-        (answer,) = found if isinstance(found, list) else json.loads(found)
-        nodes = list(_nodes(answer["Plan"]))
+        answer = ask(cursor, alias, rows, analyze=analyze)
+        nodes = nodes_of(answer["Plan"])
         names = {node[key] for node in nodes for key in ("Index Name", "Relation Name") if key in node}
         cursor.execute(ROOTS, [list(names)])
         known = {name: (root, pages, leaves) for name, root, pages, leaves in cursor.fetchall()}
     return _facts(answer, nodes, known)
 
 
-def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [node, *(below for child in node.get("Plans", []) for below in _nodes(child))]
+def ask(cursor: CursorWrapper, alias: str, rows: QuerySet[Any, Any], *, analyze: bool) -> dict[str, Any]:
+    """EXPLAIN in a transaction that the caller has begun; the answer as the server's JSON has it."""
+    options = "FORMAT JSON, SETTINGS" + (", ANALYZE, BUFFERS" if analyze else "")
+    try:
+        statement, parameters = rows.using(alias).query.get_compiler(using=alias).as_sql()
+    except EmptyResultSet:
+        statement, parameters = "SELECT WHERE false", ()
+    cursor.execute(f"EXPLAIN ({options}) {statement}", parameters)
+    ((found,),) = cursor.fetchall()
+    (answer,) = found if isinstance(found, list) else json.loads(found)
+    return cast("dict[str, Any]", answer)
+
+
+def nodes_of(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """A node of a plan, and all below it."""
+    return [node, *(below for child in node.get("Plans", []) for below in nodes_of(child))]
 
 
 def _facts(answer: dict[str, Any], nodes: list[dict[str, Any]], known: dict[str, tuple[str, int, int]]) -> Facts:

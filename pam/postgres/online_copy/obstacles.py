@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.template.defaultfilters import filesizeformat
 from psycopg2 import sql
 
-from pam.postgres import activity, catalog
+from pam.postgres import activity, catalog, lock_table
 from pam.postgres.catalog import Relation
 from pam.postgres.disk import free
 from pam.postgres.locks import CONFLICTS
@@ -185,9 +185,9 @@ def _of_lock_table(connection: BaseDatabaseWrapper, move: Move, span: Span) -> l
     """A statement over all months locks each, with its indexes, and the server has room for so many locks."""
     with connection.cursor() as cursor:
         cursor.execute(query("obstacles", "lock_table"))
-        ((room,),) = cursor.fetchall()
+        room = lock_table.room(*cursor.fetchone())
     count = len(partitions(move, span)) if move.to_months else len(catalog.partitions(connection, move.source))
-    locks = count * (len(read_dress(connection, move.source).keys) + 3)
+    locks = lock_table.of_migration(count, len(read_dress(connection, move.source).keys))
     if locks <= room:
         return []
     return [

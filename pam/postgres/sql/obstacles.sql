@@ -166,6 +166,6 @@ WHERE s.restart_lsn IS NOT NULL AND NOT s.temporary
 ORDER BY 1
 
 -- name: lock_table
--- The locks that the server's shared table has room for.
-SELECT current_setting('max_locks_per_transaction')::bigint
-    * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)
+-- What the room of the server's shared lock table is made of.
+SELECT current_setting('max_locks_per_transaction')::int, current_setting('max_connections')::int,
+    current_setting('max_prepared_transactions')::int

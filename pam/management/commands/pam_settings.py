@@ -1,0 +1,154 @@
+"""`manage.py pam_settings`: what the server is set to, what this database wants, why, and the statements; runs none."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from collections import defaultdict
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+
+from pam.health.advice import Advice, Case, Status
+from pam.health.settings import advise, dangers
+from pam.management.findings import as_json, write_findings
+from pam.management.settings_case import CannotTell, gather
+from pam.postgres.errors import sqlstate
+from pam.postgres.server_settings import parse_size
+
+CANNOT_TELL = 2
+FOLLOWS = {"reload": "SELECT pg_reload_conf();", "restart": "restart the server.", "new sessions": "connect anew."}
+
+
+class Command(BaseCommand):
+    """Gather, judge, show. Ends with 1 if there are findings, 2 if it could not tell; advice alone is no failure."""
+
+    help = "Settings of the server and of tables: what they are, what this database wants, why. Changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="for a program")
+        parser.add_argument(
+            "--memory",
+            type=_size,
+            metavar="SIZE",
+            help="of the server's machine, such as 16GB; default: if it is this one",
+        )
+        parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
+
+    def handle(self, *, database: str, memory: int | None, **options: Any) -> None:
+        try:
+            case = gather(database, memory)
+        except CannotTell as error:
+            raise CommandError(str(error), returncode=CANNOT_TELL) from error
+        except Error as error:
+            told = (
+                f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})."
+                if sqlstate(error)
+                else str(error)
+            )
+            raise CommandError(
+                f"{told} Then look again: python manage.py pam_settings --database {database}", returncode=CANNOT_TELL
+            ) from error
+        advice, findings, notes = advise(case), dangers(case), _notes(case, database)
+        if options["json"]:
+            document = {
+                "server": _server(case),
+                "advice": [asdict(one) for one in advice],
+                "findings": as_json(findings),
+                "notes": notes,
+            }
+            self.stdout.write(json.dumps(document, indent=2))
+        else:
+            self.stdout.write(_heading(case))
+            for one in advice:
+                self._show(one)
+            for note in notes:
+                self.stdout.write(f"note    {note}")
+            write_findings(self, findings)
+            self._show_what_follows(advice)
+        if findings:
+            raise CommandError(f"{len(findings)} settings do harm: {', '.join(one.subject for one in findings)}")
+
+    def _show(self, one: Advice) -> None:
+        word = {
+            Status.OK: self.style.SUCCESS("ok     "),
+            Status.CHANGE: self.style.WARNING("change "),
+            Status.UNKNOWN: "?      ",
+        }[one.status]
+        subject = "" if one.subject == "server" else f" of {one.subject}"
+        has = one.has if one.has == one.has_raw else f"{one.has} ({one.has_raw})"
+        wants = f", wants {one.wants}" if one.wants else ""
+        self.stdout.write(f"{word} {one.name}{subject}: has {has}{wants}")
+        cannot = "Cannot tell yet. " if one.status is Status.UNKNOWN else ""
+        self.stdout.write(f"          {cannot}{one.reason}")
+        if one.status is not Status.OK:
+            self.stdout.write(f"          Rule: {one.rule}")
+        for statement in one.statements:
+            self.stdout.write(f"          {statement};")
+
+    def _show_what_follows(self, advice: list[Advice]) -> None:
+        """What has to be done after the statements were run."""
+        due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in FOLLOWS}
+        for effect, names in due.items():
+            if names:
+                self.stdout.write(f"Then for {', '.join(dict.fromkeys(names))}: {FOLLOWS[effect]}")
+        if any(one.takes_effect == "at once" for one in advice):
+            self.stdout.write(
+                "ALTER TABLE takes SHARE UPDATE EXCLUSIVE here: no reader or writer waits, a vacuum does."
+            )
+
+
+def _heading(case: Case) -> str:
+    if case.machine is None:
+        machine = "memory not known"
+    else:
+        machine = f"{case.machine.memory / (1 << 30):.1f} GiB of memory, {case.machine.told_by}"
+    connections_at_most = case.server["max_connections"].shown
+    return f"PostgreSQL {case.server.version_shown}; {machine}; {connections_at_most} connections at most"
+
+
+def _server(case: Case) -> dict[str, Any]:
+    return {
+        "version": case.server.version,
+        "memory": asdict(case.machine) if case.machine else None,
+        "database_bytes": case.counters.database_bytes,
+        "settings": {name: one.raw for name, one in case.server.settings.items()},
+    }
+
+
+def _notes(case: Case, database: str) -> list[str]:
+    """What could not be seen, and what this role may not do."""
+    notes = []
+    if case.machine is None:
+        notes.append(
+            "The server's memory cannot be read from here, so what depends on it is left out: maintenance_work_mem, "
+            "effective_cache_size, random_page_cost, work_mem for all. Tell it: "
+            f"python manage.py pam_settings --database {database} --memory 16GB"
+        )
+    failed: dict[str, list[str]] = defaultdict(list)
+    for one in case.asked:
+        if one.error:
+            failed[one.error].append(one.query.name)
+    notes += [
+        f"{len(names)} named queries were not run to their end ({', '.join(names)}): {error}"
+        for error, names in failed.items()
+    ]
+    if case.server.is_standby:
+        notes.append("This is a standby: tables are altered on the primary.")
+    forbidden = [name for name, one in case.server.settings.items() if not one.may_alter]
+    if forbidden:
+        notes.append(
+            "ALTER SYSTEM is not for this role: a superuser runs it, or GRANT ALTER SYSTEM ON PARAMETER "
+            f"{forbidden[0]}, ... TO {case.server.role}."
+        )
+    strange = [table.name for table in case.tables if not all(leaf.is_ours for leaf in table.leaves)]
+    if strange:
+        notes.append(f"ALTER TABLE is for the owner, which this role is not, of {', '.join(strange)}.")
+    return notes
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
