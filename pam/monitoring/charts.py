@@ -1,7 +1,7 @@
 """Charts as SVG or PNG: the same figures, the same file, and nothing in it that is fetched from elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from math import ceil, log2
 from pathlib import Path
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from pam.health.growth import Point, Trend
+from pam.health.months import MonthlyFacts
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "menshun",
@@ -39,12 +40,7 @@ LINES = 6
 def growth_svg(curves: Mapping[str, Sequence[Point]], trend: Trend | None, limits: Mapping[str, int]) -> str:
     """The curves of `growth_figure` as one `<svg>` element, which is a file of its own as well as a part of HTML."""
     with rc_context(STYLE):
-        figure = growth_figure(curves, trend, limits)
-        out = StringIO()
-        figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    text = out.getvalue()
-    # Without the lines before it, which name the address of a DTD.
-    return text[text.index("<svg") :]
+        return _text(growth_figure(curves, trend, limits))
 
 
 def write_growth(
@@ -85,6 +81,39 @@ def growth_figure(curves: Mapping[str, Sequence[Point]], trend: Trend | None, li
     figure.suptitle("Size with indexes and TOAST, partitions with their table")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+def months_svg(tables: Sequence[MonthlyFacts], now: datetime) -> str:
+    """The partitions of each table on a line of time, a bar for each, as high as it is large; "" if there are none.
+
+    A bar stands where its month does, so that a gap is seen as one; the line is `now`.
+    """
+    partitioned = [table for table in tables if any(one.month for one in table.partitions)]
+    if not partitioned:
+        return ""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.1 * len(partitioned)), layout="constrained")
+        for place, table in enumerate(partitioned):
+            axes: Axes = figure.add_subplot(len(partitioned), 1, place + 1)
+            months = [(one, one.month) for one in table.partitions if one.month]
+            # The library's types know no times.
+            starts: Any = [month.start for _, month in months]
+            widths: Any = [0.9 * (month.end - month.start) for _, month in months]
+            axes.bar(starts, [one.bytes for one, _ in months], widths, align="edge", color=COLOURS[0])
+            moment: Any = now
+            axes.axvline(moment, color=COLOURS[1])
+            axes.set_title(f"{table.table}: {len(months)} months", loc="left", fontsize="medium")
+            axes.yaxis.set_major_formatter(lambda value, _: str(filesizeformat(value)))
+        return _text(figure)
+
+
+def _text(figure: Figure) -> str:
+    """One `<svg>` element, which is a file of its own as well as a part of HTML."""
+    out = StringIO()
+    figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    text = out.getvalue()
+    # Without the lines before it, which name the address of a DTD.
+    return text[text.index("<svg") :]
 
 
 def _draw_trend(axes: Axes, trend: Trend) -> None:

@@ -1,7 +1,7 @@
 """`manage.py pam_settings`: what the server is set to, what this database wants, why, and the statements; runs none."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
@@ -11,10 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 
 from pam.health.advice import Advice, Case, Status
 from pam.health.settings import advise, dangers
+from pam.management.arguments import size
 from pam.management.findings import as_json, write_findings
-from pam.management.settings_case import CannotTell, gather
+from pam.monitoring.settings_case import CannotTell, gather
 from pam.postgres.errors import sqlstate
-from pam.postgres.server_settings import parse_size
 
 CANNOT_TELL = 2
 FOLLOWS = {"reload": "SELECT pg_reload_conf();", "restart": "restart the server.", "new sessions": "connect anew."}
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for a program")
         parser.add_argument(
             "--memory",
-            type=_size,
+            type=size,
             metavar="SIZE",
             help="of the server's machine, such as 16GB; default: if it is this one",
         )
@@ -145,10 +145,3 @@ def _notes(case: Case, database: str) -> list[str]:
     if strange:
         notes.append(f"ALTER TABLE is for the owner, which this role is not, of {', '.join(strange)}.")
     return notes
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error

@@ -1,8 +1,7 @@
 """`manage.py pam_sizes`: how large everything is, how fast it grows, and when a disk or a budget is full."""
 
 import json
-import re
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 
+from pam.management.arguments import size
 from pam.management.findings import write_findings
 from pam.management.sizes_shown import as_document, lines
 from pam.monitoring.size_history import keep, measure
 from pam.monitoring.size_report import SizeReport, report
 from pam.postgres.errors import MenshunError, run_again, sqlstate
 
-# As `filesizeformat` and PostgreSQL count.
-UNITS = {"B": 0, "KB": 10, "MB": 20, "GB": 30, "TB": 40, "PB": 50}
-LARGEST = 1 << 62
 FORMATS = (".svg", ".png")
 FINDINGS, UNKNOWN = 1, 2
 
@@ -39,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for a program; sizes in bytes")
         parser.add_argument(
             "--budget",
-            type=_bytes,
+            type=size,
             default=settings.PAM_SIZE_BUDGET,
             metavar="SIZE",
             help="how large the database may become, such as 50GB; default: PAM_SIZE_BUDGET of the environment",
@@ -97,13 +94,3 @@ def _require_place(file: Path) -> None:
         raise CommandError(f"{file} is no .svg and no .png. Name the chart by one of them: --chart sizes.svg")
     if file.is_dir() or not file.parent.is_dir():
         raise CommandError(f"{file} is no place for a file. Name one in a folder that is there: --chart FILE")
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Z]?B)", text.strip().upper())
-    size = round(float(found[1]) * (1 << UNITS[found[2]])) if found and found[2] in UNITS else 0
-    if not 0 < size <= LARGEST:
-        raise ArgumentTypeError(
-            f"{text!r} is no size. Write it like 500MB, 50GB or 1.5TB (--budget, or PAM_SIZE_BUDGET)."
-        )
-    return size

@@ -11,10 +11,9 @@ from pam.explain.sample import NoRows, Sample
 from pam.explain.spills import enough, run
 from pam.health.advice import Asked, Case
 from pam.health.settings import NAMES
-from pam.postgres import catalog
+from pam.postgres import catalog, disk
 from pam.postgres.errors import MenshunError, sqlstate
 from pam.postgres.locks import read_only
-from pam.postgres.online_copy import disk
 from pam.postgres.server_counters import read_counters
 from pam.postgres.server_machine import Machine, this_machine
 from pam.postgres.server_settings import Server, read_server, readable
