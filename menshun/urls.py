@@ -4,10 +4,13 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from pam.admin.database import database
 from pam.views import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    # The admin's own addresses end in one that takes all others.
+    path("admin/database/", admin.site.admin_view(database), name="database"),
     path("admin/", admin.site.urls),
     path("metrics", metrics),
 ]
