@@ -78,9 +78,11 @@ def test_zero_leaves_nothing_of_ours(database):
         ("0011",),
         ("0012",),
         ("0013",),
-        ("0092", "0002"),
-        ("0092", "0010"),
-        ("0092", "0011"),
+        ("0014",),
+        ("0093", "0002"),
+        ("0093", "0010"),
+        ("0093", "0011"),
+        ("0093", "0013"),
     ],
     ids=" then ".join,
 )
@@ -98,7 +100,7 @@ def test_zero_from_everywhere(database, stops):
 def test_phases_are_branches(migrated):
     """Phase 3 hangs off phase 1 beside phase 2, and either goes back alone."""
     graph = MigrationExecutor(connections[migrated]).loader.graph
-    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0092_all_phases")
+    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0093_all_phases")
     forwards = [name for app, name in graph.forwards_plan(join) if app == "pam"]
     assert forwards.index("0090_phase2_end") < forwards.index("0010_phase3_begin"), "phase 2 runs before phase 3"
     back2 = [name for app, name in graph.backwards_plan(("pam", "0003_phase2_trigram_extension")) if app == "pam"]
@@ -127,6 +129,7 @@ def test_sqlmigrate_run_by_hand_gives_the_same_schema(migrated, database):
             "0011_phase3_audit_logs_by_month",
             "0012_phase3_sessions_by_month",
             "0013_phase3_extended_statistics",
+            "0014_phase3_reporting_views",
         ):
             out = io.StringIO()
             call_command("sqlmigrate", "pam", name, database=database, stdout=out)

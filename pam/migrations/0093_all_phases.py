@@ -1,0 +1,8 @@
+"""The branches meet: with this, a plain `migrate` means all phases. Empty, like every join."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("pam", "0092_all_phases"), ("pam", "0014_phase3_reporting_views")]
+    operations = []
