@@ -1,7 +1,7 @@
 """How old the data of a materialized view is. The server does not record it; the view does, in `refreshed_at`."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from django.db import Error, transaction
@@ -61,4 +61,7 @@ def age_of(connection: BaseDatabaseWrapper, name: str) -> ViewAge:
         if filling is None:
             raise
         return ViewAge(name, filling)
-    return ViewAge(name, Filling.ROWS, *row) if row else ViewAge(name, Filling.NO_ROWS)
+    if row is None:
+        return ViewAge(name, Filling.NO_ROWS)
+    refreshed_at, age = row
+    return ViewAge(name, Filling.ROWS, refreshed_at.astimezone(UTC), age)

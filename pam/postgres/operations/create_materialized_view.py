@@ -9,6 +9,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from psqlextra.backend.migrations.operations import PostgresCreateMaterializedViewModel
+from psqlextra.models import PostgresMaterializedViewModel
 from psycopg2 import sql
 
 from pam.postgres import catalog, materialized_view
@@ -45,7 +46,8 @@ class CreateMaterializedView(NotInTransactionMixin, PostgresCreateMaterializedVi
         query: str,
         reads: Sequence[str],
     ) -> None:
-        super().__init__(name, list(fields), options, view_options={"query": (query, ())})
+        bases = (PostgresMaterializedViewModel,)
+        super().__init__(name, list(fields), options, {"query": (query, ())}, bases)
         self.query = query
         self.reads = list(reads)
 
