@@ -152,8 +152,10 @@ WHERE (
             GREATEST("privileged_users"."last_sign_in", "privileged_users"."last_activity"),
             "privileged_users"."created_at"
         ) < ((CURRENT_TIMESTAMP AT TIME ZONE 'UTC' + INTERVAL '-90 days') AT TIME ZONE 'UTC')
-        OR "privileged_users"."risk_level" IN ('high', 'critical')
-        OR "privileged_users"."compliance_status" = 'non_compliant'
+        OR (
+            "privileged_users"."risk_level" IN ('high', 'critical')
+            OR "privileged_users"."compliance_status" = 'non_compliant'
+        )
     )
 ) OR (
     (
@@ -210,8 +212,10 @@ WHERE (
     ) AND (
         COALESCE("service_identities"."last_used", "service_identities"."created_at")
         < ((CURRENT_TIMESTAMP AT TIME ZONE 'UTC' + INTERVAL '-90 days') AT TIME ZONE 'UTC')
-        OR "service_identities"."risk_level" IN ('high', 'critical')
-        OR "service_identities"."compliance_status" = 'non_compliant'
+        OR (
+            "service_identities"."risk_level" IN ('high', 'critical')
+            OR "service_identities"."compliance_status" = 'non_compliant'
+        )
     )
 ) OR (
     (

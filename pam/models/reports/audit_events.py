@@ -17,7 +17,8 @@ from pam.querysets.reports import AuditEventReportQuerySet
 def events_of_two_months() -> Rows:
     """The events of the month (UTC) of the refresh and of the one before, counted.
 
-    Two partitions are read, whatever the number of months: a refresh costs the same however old the database is.
+    Two partitions are read, whatever the number of months, so a refresh reads the same however old the database is;
+    what grows is its planning, which looks every month up in the catalog, some tenths of a millisecond each.
     """
     return (
         AuditLog.objects.filter(timestamp__gte=MonthStart(-1), timestamp__lt=MonthStart(1))
