@@ -18,6 +18,7 @@ from pam.models import (
     ServiceIdentity,
     Session,
 )
+from pam.models.reports import REPORTS
 from pam.querysets.search import MOST_WORDS
 from tests.support.admin import open_form, sign_in, told, url
 from tests.support.rows import make
@@ -47,10 +48,10 @@ def queries_of(client: Client, address: str, parameters: dict[str, str] | None =
     return [query["sql"] for query in captured]
 
 
-def test_the_eight_tables_are_registered() -> None:
+def test_the_eight_tables_and_the_reports_are_registered() -> None:
     registered = {model for model in admin.site._registry if model._meta.app_label == "pam"}
 
-    assert registered == set(TABLES)
+    assert registered == {*TABLES, *REPORTS}
 
 
 def test_the_site_says_its_name(browser: Client) -> None:

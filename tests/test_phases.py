@@ -78,12 +78,13 @@ def test_zero_leaves_nothing_of_ours(database):
         ("0011",),
         ("0012",),
         ("0013",),
-        ("0092", "0002"),
-        ("0092", "0010"),
-        ("0092", "0011"),
+        ("0014",),
         ("0020",),
         ("0093", "0020"),
+        ("0093", "0002"),
         ("0093", "0010"),
+        ("0093", "0011"),
+        ("0093", "0013"),
     ],
     ids=" then ".join,
 )
@@ -131,6 +132,7 @@ def test_sqlmigrate_run_by_hand_gives_the_same_schema(migrated, database):
             "0011_phase3_audit_logs_by_month",
             "0012_phase3_sessions_by_month",
             "0013_phase3_extended_statistics",
+            "0014_phase3_reporting_views",
             "0020_size_snapshots",
         ):
             out = io.StringIO()

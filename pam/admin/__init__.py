@@ -1,10 +1,10 @@
-"""The admin: one file per subject, each with the pages of one table."""
+"""The admin: one file per subject, each with the pages of one table; the reports are in one."""
 
 from django.contrib import admin
 
-from pam.admin import assignments, audit, credentials, identities, roles, rotations, sessions, users
+from pam.admin import assignments, audit, credentials, identities, reports, roles, rotations, sessions, users
 
-__all__ = ["assignments", "audit", "credentials", "identities", "roles", "rotations", "sessions", "users"]
+__all__ = ["assignments", "audit", "credentials", "identities", "reports", "roles", "rotations", "sessions", "users"]
 
 admin.site.site_header = "menshun"
 admin.site.site_title = "menshun"

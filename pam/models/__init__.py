@@ -1,4 +1,4 @@
-"""The tables of menshun, one file per subject."""
+"""The tables and reports of menshun, one file per subject."""
 
 from django.db.models import Model
 
@@ -6,6 +6,12 @@ from pam.models.assignments import RoleAssignment
 from pam.models.audit import AuditLog
 from pam.models.credentials import Credential
 from pam.models.identities import ServiceIdentity
+from pam.models.reports import (
+    AccountRiskReport,
+    AuditEventReport,
+    CredentialRotationReport,
+    PrivilegedAccessReport,
+)
 from pam.models.roles import DirectoryRole, DirectoryRoleConflict
 from pam.models.rotations import CredentialRotation
 from pam.models.sessions import Session
@@ -27,11 +33,15 @@ PHASE_1: tuple[type[Model], ...] = (
 
 __all__ = [
     "PHASE_1",
+    "AccountRiskReport",
+    "AuditEventReport",
     "AuditLog",
     "Credential",
     "CredentialRotation",
+    "CredentialRotationReport",
     "DirectoryRole",
     "DirectoryRoleConflict",
+    "PrivilegedAccessReport",
     "PrivilegedUser",
     "RoleAssignment",
     "ServiceIdentity",

@@ -12,9 +12,11 @@ from psqlextra.models import PostgresViewModel
 from pam.health.finding import Finding
 from pam.health.months import MonthlyFacts, judge_months
 from pam.health.phases import Phase, judge_phases, phases
+from pam.health.reports import judge_reports
 from pam.health.schema import half_applied, judge_schema
 from pam.health.server import judge_server
 from pam.health.statistics import judge_statistics
+from pam.models.reports import ages
 from pam.partitions.tables import tables as monthly_tables
 from pam.postgres import catalog
 from pam.postgres.inventory import inventory
@@ -23,6 +25,7 @@ from pam.postgres.monthly_catalog import months_of
 from pam.postgres.monthly_default import months_in_default
 from pam.postgres.online_copy import capture
 from pam.postgres.server_state import ServerState, server_state
+from pam.postgres.view_age import ViewAge
 
 # Who waits longer waits for somebody's ACCESS EXCLUSIVE lock.
 LONGEST_MS = 10_000
@@ -35,6 +38,7 @@ class Examination:
     phases: tuple[Phase, ...]
     months: tuple[MonthlyFacts, ...]
     server: ServerState
+    reports: tuple[ViewAge, ...]
     findings: tuple[Finding, ...]
     unknown: tuple[str, ...]
 
@@ -53,6 +57,7 @@ def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
         parts = inventory(connection, wanted)
         server = server_state(connection, wanted)
         months = tuple(monthly_facts(connection))
+        reports = tuple(ages(connection.alias))
     found = phases(known, applied, half_applied(parts, applied))
     findings = [
         *judge_phases(found),
@@ -60,8 +65,9 @@ def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
         *(finding for table in months for finding in judge_months(table, now)),
         *judge_server(server, now),
         *judge_statistics(server.statistics, now),
+        *judge_reports(reports, applied, now),
     ]
-    return Examination(tuple(found), months, server, tuple(findings), tuple(_unknown(server)))
+    return Examination(tuple(found), months, server, reports, tuple(findings), tuple(_unknown(server)))
 
 
 def table_names() -> list[str]:

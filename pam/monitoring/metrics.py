@@ -22,6 +22,7 @@ from pam.partitions.plan import months_ahead
 from pam.postgres.errors import MenshunError
 from pam.postgres.server_state import ServerState
 from pam.postgres.sizes import Sizes
+from pam.postgres.view_age import ViewAge
 
 SECONDS = 60
 
@@ -64,6 +65,7 @@ def _page(alias: str, now: datetime) -> bytes:
             *_months(found.months, now),
             *_server(found.server, now),
             *_sizes(sizes),
+            _reports(found.reports, now),
         ]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Given(metrics))
@@ -126,6 +128,11 @@ def _server(server: ServerState, now: datetime) -> Iterator[GaugeMetricFamily]:
         ["slot", "active"],
         [([slot.name, str(slot.is_active).lower()], slot.held) for slot in server.slots],
     )
+
+
+def _reports(reports: Iterable[ViewAge], now: datetime) -> GaugeMetricFamily:
+    ages = [([one.view], (now - one.refreshed_at).total_seconds()) for one in reports if one.refreshed_at]
+    return _gauges("report_age_seconds", "How old the data of a reporting view is.", ["view"], ages)
 
 
 def _sizes(sizes: Sizes) -> Iterator[GaugeMetricFamily]:

@@ -9,12 +9,12 @@ from psycopg2 import sql
 
 from pam.postgres.sql import query
 
-PLAIN, PARTITIONED = "r", "p"
+PLAIN, PARTITIONED, MATERIALIZED = "r", "p", "m"
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or index as the catalog names it. `kind` is pg_class.relkind."""
+    """A table, view or index as the catalog names it. `kind` is pg_class.relkind."""
 
     oid: int
     schema: str
@@ -90,6 +90,23 @@ def relation_of(connection: BaseDatabaseWrapper, oid: int) -> Relation | None:
     """The relation of an oid, or None if it was dropped."""
     rows = _rows(connection, "relation_of", oid=oid)
     return Relation(*rows[0]) if rows else None
+
+
+def relation_or_new(connection: BaseDatabaseWrapper, quoted_name: str) -> Relation:
+    """As `relation`; what is not there yet is shown with oid 0, as a plain table in the schema of new ones."""
+    found = relation(connection, quoted_name)
+    if found:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        (schema,) = cursor.fetchone()
+    return Relation(0, schema, quoted_name.strip('"'), PLAIN)
+
+
+def other_owner(connection: BaseDatabaseWrapper, table: Relation) -> str | None:
+    """Who owns the table, or None if it is who runs this, or if it is not there yet."""
+    rows = _rows(connection, "other_owner", table=table.oid)
+    return rows[0][0] if rows else None
 
 
 def partitions(connection: BaseDatabaseWrapper, table: Relation) -> list[Relation]:

@@ -82,7 +82,7 @@ def ensure(connection: BaseDatabaseWrapper, table_name: str, wanted: ExtendedSta
     """
     with exclusive_run(connection):
         parent = _table(connection, table_name)
-        owner = other_owner(connection, parent)
+        owner = catalog.other_owner(connection, parent)
         # All are looked at before the first is made, so that a name that is taken is told before anything is changed.
         missing = [one for one in each(connection, parent, wanted) if not _is_there(connection, *one)]
         for table, statistics in missing:
@@ -112,7 +112,7 @@ def each(
 
 def for_partition(connection: BaseDatabaseWrapper, parent: Relation, partition: Relation) -> list[sql.Composed]:
     """The statements that give a new partition what its parent has of ours. Locks: on the partition only."""
-    owner = other_owner(connection, parent)
+    owner = catalog.other_owner(connection, parent)
     return [
         statement
         for statistics in ours(connection, parent)
@@ -129,14 +129,6 @@ def ours(connection: BaseDatabaseWrapper, table: Relation) -> list[ExtendedStati
             ExtendedStatistics(name, tuple(columns), tuple(letters[kind] for kind in kinds))
             for name, kinds, columns in cursor.fetchall()
         ]
-
-
-def other_owner(connection: BaseDatabaseWrapper, table: Relation) -> str | None:
-    """Who owns the table, or None if it is who runs this, or if it is not there yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(query("statistics", "other_owner"), {"table": table.oid})
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def _table(connection: BaseDatabaseWrapper, name: str) -> Relation:

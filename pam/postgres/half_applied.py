@@ -8,11 +8,23 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
-from pam.postgres.operations import AddIndexConcurrently, AddUniqueConstraintConcurrently, PartitionByMonth
+from pam.postgres.operations import (
+    AddIndexConcurrently,
+    AddUniqueConstraintConcurrently,
+    CreateMaterializedView,
+    PartitionByMonth,
+)
+
+MADE_STEP_BY_STEP = (
+    AddIndexConcurrently,
+    AddUniqueConstraintConcurrently,
+    CreateMaterializedView,
+    PartitionByMonth,
+)
 
 
 def take_back(connection: BaseDatabaseWrapper, migration: Migration) -> None:
-    """Take back the indexes and partitions of all unrecorded migrations that come after `migration`, if they are ours.
+    """Take back the indexes, partitions and views, if they are ours, of all unrecorded migrations after `migration`.
 
     Not inside a transaction. Locks and errors: `pam.postgres.online_index.remove_index`.
     """
@@ -27,5 +39,5 @@ def _take_back(connection: BaseDatabaseWrapper, loader: MigrationLoader, key: tu
     after = loader.project_state(key)
     with connection.schema_editor(atomic=False) as editor:
         for operation in reversed(loader.graph.nodes[key].operations):
-            if isinstance(operation, AddIndexConcurrently | AddUniqueConstraintConcurrently | PartitionByMonth):
+            if isinstance(operation, MADE_STEP_BY_STEP):
                 operation.database_backwards(app_label, editor, after, after)

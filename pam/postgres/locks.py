@@ -55,6 +55,7 @@ CONFLICTS = {
     "SHARE UPDATE EXCLUSIVE": ("ShareLock", *_STRONG),
     "SHARE": ("RowExclusiveLock", *_STRONG),
     "SHARE ROW EXCLUSIVE": ("RowExclusiveLock", "ShareLock", *_STRONG),
+    "EXCLUSIVE": ("RowShareLock", "RowExclusiveLock", "ShareLock", *_STRONG),
     "ACCESS EXCLUSIVE": ("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareLock", *_STRONG),
 }
 

@@ -189,6 +189,13 @@ FAULTS = [
         "autovacuum-off",
         "public.credentials",
     ),
+    Fault("a report dropped", "DROP MATERIALIZED VIEW report_account_risk", "report-missing", "report_account_risk"),
+    Fault(
+        "a report emptied",
+        "REFRESH MATERIALIZED VIEW report_account_risk WITH NO DATA",
+        "report-empty",
+        "report_account_risk",
+    ),
     Fault(
         "a table renamed",
         "ALTER TABLE credential_rotations RENAME TO rotations",

@@ -52,6 +52,10 @@ class Command(BaseCommand):
             self.stdout.write(f"phase {phase.number}  {phase.state:14} {phase.about}")
         for table in found.months:
             self.stdout.write(_told(table, now))
+        for report in found.reports:
+            if found.phases[-1].state == "applied":
+                as_of = f"{report.refreshed_at:%Y-%m-%d %H:%M} UTC" if report.refreshed_at else report.filling
+                self.stdout.write(f"{report.view}: as of {as_of}")
         for sentence in found.unknown:
             self.stdout.write(self.style.NOTICE(f"not seen: {sentence}"))
         write_findings(self, found.findings)
@@ -88,6 +92,7 @@ def _document(found: Examination) -> dict[str, Any]:
             }
             for table in found.months
         ],
+        "reports": [asdict(report) for report in found.reports],
         "findings": as_json(found.findings),
         "unknown": found.unknown,
     }

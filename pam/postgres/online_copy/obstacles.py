@@ -58,7 +58,12 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
     Locks: ACCESS SHARE on the table, which is read once for its times and once for keys that are twice there.
     """
     tables = [move.source, *catalog.partitions(connection, move.source)]
-    found = [obstacle for table in tables for obstacle in hanging_on(connection, table, move.layout.time)]
+    # On the way back our own views go first, each by its migration; until the swap they may be read.
+    found = [
+        obstacle
+        for table in tables
+        for obstacle in hanging_on(connection, table, move.layout.time, our_views=move.to_months)
+    ]
     with connection.cursor() as cursor:
         cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
         found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
@@ -71,10 +76,16 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
     return found + _of_lock_table(connection, move, span)
 
 
-def hanging_on(connection: BaseDatabaseWrapper, table: Relation, time: str) -> list[Obstacle]:
-    """What hangs on the table and would not come along. Reads the catalog only, in some milliseconds."""
+def hanging_on(
+    connection: BaseDatabaseWrapper, table: Relation, time: str, *, our_views: bool = True
+) -> list[Obstacle]:
+    """What hangs on the table and would not come along, our own views among it unless it is said otherwise.
+
+    Reads the catalog only, in some milliseconds.
+    """
+    facts: dict[str, int | str | bool] = {"table": table.oid, "time": time, "mark": GOES_BEFORE, "ours_too": our_views}
     with connection.cursor() as cursor:
-        cursor.execute(query("obstacles", "in_the_catalog"), {"table": table.oid, "time": time, "mark": GOES_BEFORE})
+        cursor.execute(query("obstacles", "in_the_catalog"), facts)
         return [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
 
 

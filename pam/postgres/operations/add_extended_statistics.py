@@ -10,7 +10,6 @@ from django.db.migrations.state import ProjectState
 from psycopg2 import sql
 
 from pam.postgres import catalog, extended_statistics
-from pam.postgres.catalog import PLAIN, Relation
 from pam.postgres.extended_statistics import ExtendedStatistics
 from pam.postgres.locks import CALM
 from pam.postgres.operations import reviewed_sql
@@ -69,8 +68,8 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
         if not schema_editor.collect_sql:
             extended_statistics.ensure(schema_editor.connection, table, wanted)
             return
-        parent = _shown(schema_editor, table)
-        owner = extended_statistics.other_owner(schema_editor.connection, parent)
+        parent = catalog.relation_or_new(schema_editor.connection, table)
+        owner = catalog.other_owner(schema_editor.connection, parent)
         reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         for relation, statistics in extended_statistics.each(schema_editor.connection, parent, wanted):
             for statement in statistics.make(relation, owner):
@@ -92,7 +91,7 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
         if not schema_editor.collect_sql:
             extended_statistics.remove(schema_editor.connection, table, wanted)
             return
-        parent = _shown(schema_editor, table)
+        parent = catalog.relation_or_new(schema_editor.connection, table)
         reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         for relation, statistics in extended_statistics.each(schema_editor.connection, parent, wanted):
             _show(schema_editor, statistics.drop(relation), BRIEFLY.format(table=relation))
@@ -108,18 +107,6 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
             return None
         columns = tuple(str(model._meta.get_field(name).column) for name in self.fields)
         return schema_editor.quote_name(model._meta.db_table), ExtendedStatistics(self.name, columns, tuple(self.kinds))
-
-
-def _shown(schema_editor: BaseDatabaseSchemaEditor, table: str) -> Relation:
-    """The table as it is; where it is not there yet, as phase 1 makes it in the schema of new tables."""
-    connection = schema_editor.connection
-    found = catalog.relation(connection, table)
-    if found:
-        return found
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_schema()")
-        (schema,) = cursor.fetchone()
-    return Relation(0, schema, table.strip('"'), PLAIN)
 
 
 def _show(schema_editor: BaseDatabaseSchemaEditor, statement: sql.Composed, comment: str) -> None:

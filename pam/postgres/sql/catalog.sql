@@ -14,6 +14,12 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = %(oid)s
 
+-- name: other_owner
+-- The owner of a table, unless it is the role of this session.
+SELECT r.rolname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+WHERE c.oid = %(table)s AND r.rolname <> current_user
+
 -- name: partitions
 -- The direct partitions of a table, in the order of their names.
 SELECT c.oid, n.nspname, c.relname, c.relkind

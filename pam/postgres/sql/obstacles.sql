@@ -27,12 +27,17 @@ FROM (
 ) k
 UNION ALL
 SELECT DISTINCT pg_catalog.format('The view %%s reads it, and would go on reading the old table.', v.oid::regclass),
-    pg_catalog.format('Keep its text (pg_get_viewdef), drop it, and create it again afterwards: DROP %%s %%s.',
+    pg_catalog.format(CASE WHEN v.is_ours THEN 'It is menshun''s own, and its migration makes it again: DROP %%s %%s.'
+            ELSE 'Keep its text (pg_get_viewdef), drop it, and create it again afterwards: DROP %%s %%s.' END,
         CASE v.relkind WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, v.oid::regclass)
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_catalog.pg_rewrite'::regclass
-JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
+JOIN (
+    SELECT c.oid, c.relkind, pg_catalog.obj_description(c.oid, 'pg_class') IS NOT DISTINCT FROM %(mark)s AS is_ours
+    FROM pg_catalog.pg_class c
+) v ON v.oid = r.ev_class
 WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = %(table)s AND v.oid <> %(table)s
+    AND (%(ours_too)s OR NOT v.is_ours)
 UNION ALL
 SELECT DISTINCT pg_catalog.format('The function %%s uses its row type.', p.oid::regprocedure),
     pg_catalog.format('DROP FUNCTION %%s, and create it again afterwards.', p.oid::regprocedure)

@@ -19,9 +19,3 @@ SELECT s.stxname, s.stxkind::text[], ARRAY(
 FROM pg_catalog.pg_statistic_ext s
 WHERE s.stxrelid = %(table)s AND pg_catalog.obj_description(s.oid, 'pg_statistic_ext') = %(mark)s
 ORDER BY 1
-
--- name: other_owner
--- The owner of a table, unless it is the role of this session.
-SELECT r.rolname
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
-WHERE c.oid = %(table)s AND r.rolname <> current_user
