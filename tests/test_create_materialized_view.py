@@ -13,6 +13,7 @@ from psqlextra.backend.migrations.state import PostgresMaterializedViewModelStat
 from psqlextra.indexes import UniqueIndex
 from psqlextra.models import PostgresMaterializedViewModel
 
+from pam.postgres import locks
 from pam.postgres.errors import BuildFailed, LockUnavailable, TableMissing
 from pam.postgres.locks import Patience
 from pam.postgres.materialized_view import ViewNeeded, ViewTaken
@@ -226,7 +227,7 @@ def test_the_sql_in_order(database, partitioned):
     ]
     for number, line in enumerate(lines):
         assert line.startswith("--") or lines[number - 1].startswith("-- "), line
-    assert any("ACCESS SHARE" in line and '"toys"' in line and "nobody waits" in line for line in lines)
+    assert '-- Lock: ACCESS SHARE on "toys",' in lines
     execute(database, *statements)
     assert report(database) == FILLED
     toys.forwards(database, ADD, BEFORE)
@@ -299,7 +300,7 @@ def test_under_concurrent_writers(database, partitioned):
 
 
 def test_who_holds_the_table_is_named_and_nobody_queues_for_long(database, partitioned, monkeypatch):
-    monkeypatch.setattr("pam.postgres.materialized_view.CALM", QUICK)
+    monkeypatch.setattr(locks, "CALM", QUICK)
     with session(database) as other, other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE toys IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(LockUnavailable, match="ACCESS SHARE") as refusal:
