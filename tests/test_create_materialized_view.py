@@ -1,4 +1,4 @@
-"""CreateMaterializedView in eight acts, on a plain and on a partitioned table."""
+"""CreateMaterializedView in eight acts, on a plain and on a partitioned table; the eighth is in a file of its own."""
 
 from contextlib import suppress
 
@@ -10,29 +10,14 @@ from django.db.migrations.optimizer import MigrationOptimizer
 from django.db.migrations.writer import OperationWriter
 from django.test.utils import CaptureQueriesContext, override_settings
 from psqlextra.backend.migrations.state import PostgresMaterializedViewModelState
-from psqlextra.indexes import UniqueIndex
 from psqlextra.models import PostgresMaterializedViewModel
 
-from pam.postgres.errors import BuildFailed, LockUnavailable, TableMissing
-from pam.postgres.locks import Patience
+from pam.postgres.errors import BuildFailed, TableMissing
 from pam.postgres.materialized_view import ViewNeeded, ViewTaken
 from pam.postgres.online_copy.obstacles import GOES_BEFORE
 from pam.postgres.operations import CreateMaterializedView
 from tests.support import toys
-from tests.support.databases import session
-from tests.support.threads import actor, failure_of, writers
-
-QUERY = "SELECT is_active, count(*) AS number FROM toys WHERE name LIKE 'toy %' GROUP BY 1"
-ADD = CreateMaterializedView(
-    name="ToyReport",
-    fields=[("is_active", models.BooleanField(primary_key=True)), ("number", models.BigIntegerField())],
-    options={"db_table": "report_toys", "indexes": [UniqueIndex(fields=["is_active"], name="uq_report_toys")]},
-    query=QUERY,
-    reads=["Toy"],
-)
-BEFORE = toys.state()
-FILLED = {False: 333, True: 667}
-QUICK = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
+from tests.support.toy_report import ADD, BEFORE, FILLED, QUERY, report
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "partitioned"])
@@ -40,17 +25,6 @@ def partitioned(request: pytest.FixtureRequest, database: str) -> bool:
     """Whether the table that `database` has now is partitioned."""
     toys.make_table(database, partitioned=request.param)
     return bool(request.param)
-
-
-def report(alias: str, view: str = "report_toys") -> dict[bool, int] | None:
-    """What the view says, if it is there whole: with the index that a refresh CONCURRENTLY needs."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT to_regclass(%s)", [view])
-        if cursor.fetchone() == (None,):
-            return None
-        cursor.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {view}")
-        cursor.execute(f"SELECT * FROM {view}")
-        return dict(cursor.fetchall())
 
 
 def execute(alias: str, *statements: str) -> None:
@@ -226,7 +200,7 @@ def test_the_sql_in_order(database, partitioned):
     ]
     for number, line in enumerate(lines):
         assert line.startswith("--") or lines[number - 1].startswith("-- "), line
-    assert any("ACCESS SHARE" in line and '"toys"' in line and "nobody waits" in line for line in lines)
+    assert '-- Lock: ACCESS SHARE on "toys",' in lines
     execute(database, *statements)
     assert report(database) == FILLED
     toys.forwards(database, ADD, BEFORE)
@@ -276,52 +250,3 @@ def cut(alias: str, when: int, work) -> bool:
         work()
         return False
     return True
-
-
-# 8. Under concurrent writers
-
-
-def test_under_concurrent_writers(database, partitioned):
-    """Writers go on all the while, and one who has written and not committed stops nothing."""
-
-    def write(writer: int, number: int) -> None:
-        with connections[database].cursor() as cursor:
-            cursor.execute("UPDATE toys SET name = 'toy again' WHERE id = %s", [writer * 100 + number % 100])
-
-    with session(database) as other, other.cursor() as cursor:
-        cursor.execute("BEGIN; INSERT INTO toys VALUES (5000, 'toy open', true, '2026-02-03 13:37:11+00')")
-        with writers(3, write):
-            toys.forwards(database, ADD, BEFORE)
-            assert report(database) == FILLED
-            toys.backwards(database, ADD, BEFORE)
-        cursor.execute("COMMIT")
-    assert report(database) is None
-
-
-def test_who_holds_the_table_is_named_and_nobody_queues_for_long(database, partitioned, monkeypatch):
-    monkeypatch.setattr("pam.postgres.materialized_view.CALM", QUICK)
-    with session(database) as other, other.cursor() as cursor:
-        cursor.execute("BEGIN; LOCK TABLE toys IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(LockUnavailable, match="ACCESS SHARE") as refusal:
-            toys.forwards(database, ADD, BEFORE)
-        assert [holder.pid for holder in refusal.value.holders] == [other.info.backend_pid]
-    toys.forwards(database, ADD, BEFORE)
-    assert report(database) == FILLED
-
-
-def test_the_way_back_makes_no_reader_queue(database, partitioned, brief):
-    """A report is read in a transaction that does not end; who comes later is served while the drop tries."""
-    toys.forwards(database, ADD, BEFORE)
-    served = 0
-    with session(database) as reading, reading.cursor() as cursor, session(database) as later, later.cursor() as reader:
-        cursor.execute("BEGIN; SELECT * FROM report_toys")
-        reader.execute("SET statement_timeout = '2s'")
-        with actor(lambda: toys.backwards(database, ADD, BEFORE)) as drop:
-            while not drop.done():
-                reader.execute("SELECT * FROM report_toys")
-                served += 1
-            error = failure_of(drop)
-        assert isinstance(error, LockUnavailable)
-        assert reading.info.backend_pid in [holder.pid for holder in error.holders]
-    assert served > 0
-    assert report(database) == FILLED

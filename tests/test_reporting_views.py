@@ -1,18 +1,15 @@
 """What the reports say, figure by figure, against plain Python over the rows of a company; how they are refreshed."""
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 
-from pam.company.load import Wish
 from pam.models import (
     AccountRiskReport,
-    AuditEventReport,
     AuditLog,
     Credential,
     CredentialRotation,
@@ -24,29 +21,11 @@ from pam.models import (
     ServiceIdentity,
 )
 from pam.models.reports import REPORTS
-from pam.postgres.months import Month
-from tests.support.company import TINY, fill
+from tests.support.reports import alike, rows_of
 from tests.support.rows import build
 
 DAY = timedelta(days=1)
 ODD_NAMES = ('R&D "alpha", \\ 100%', "", "null", "Zürich 東京 🗝", "two\nlines", "x" * 255)
-
-
-def rows_of(report: Any, alias: str) -> list[dict[str, Any]]:
-    """The report after a refresh, without what only identifies a row."""
-    report.refresh(using=alias)
-    rows = list(report.objects.using(alias).values())
-    assert len({row["key"] for row in rows}) == len(rows)
-    assert len({row["refreshed_at"] for row in rows}) == 1
-    return rows
-
-
-def alike(rows: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
-    """Equal, whatever the order."""
-    bare = [{name: value for name, value in row.items() if name not in ("key", "refreshed_at")} for row in rows]
-    order = [sorted(map(repr, row.items())) for row in bare]
-    assert sorted(order) == sorted(sorted(map(repr, row.items())) for row in expected)
-    assert rows
 
 
 def execute(alias: str, *statements: str) -> None:
@@ -219,52 +198,6 @@ def test_accounts_to_look_at(odd_company: str) -> None:
     assert Counter(row["kind"] for row in rows).keys() == {"user", "service_identity"}
 
 
-@pytest.fixture
-def eventful(migrated: str) -> str:
-    """A database with events up to now, and some at the very edges of the two months that count."""
-    now = timezone.now()
-    fill(migrated, Wish(TINY, seed=7, months=3, until=now))
-    month = Month.of(now)
-    edge = timedelta(microseconds=1)
-    for time in (month.plus(-1).start - edge, month.plus(-1).start, month.start, month.end - edge, month.end):
-        for result in ("denied", "denied", "error"):
-            event = build(AuditLog, timestamp=time, result=result, severity="critical", is_suspicious=True)
-            event.save(using=migrated)
-    return migrated
-
-
-def events_by_day(alias: str, now: datetime) -> list[dict[str, Any]]:
-    month = Month.of(now)
-    groups: dict[Any, list[AuditLog]] = defaultdict(list)
-    for event in AuditLog.objects.using(alias):
-        if month.plus(-1).start <= event.timestamp < month.end:
-            groups[event.timestamp.astimezone(UTC).date(), event.event_type, event.result].append(event)
-    return [
-        {
-            "day": day,
-            "event_type": event_type,
-            "result": result,
-            "events": len(events),
-            "suspicious": sum(event.is_suspicious for event in events),
-            "severe": sum(event.severity in ("high", "critical") for event in events),
-        }
-        for (day, event_type, result), events in groups.items()
-    ]
-
-
-def test_audit_events(eventful: str) -> None:
-    rows = rows_of(AuditEventReport, eventful)
-    now = rows[0]["refreshed_at"]
-    alike(rows, events_by_day(eventful, now))
-    days = {row["day"] for row in rows}
-    assert min(days) == Month.of(now).plus(-1).start.date()
-    assert max(days) == (Month.of(now).end - DAY).date()
-    unsuccessful = AuditEventReport.objects.using(eventful).unsuccessful()
-    assert {row.result for row in unsuccessful} == {"denied", "error"} | {
-        row["result"] for row in rows if row["result"] == "failure"
-    }
-
-
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.__name__)
 def test_the_session_that_refreshes_changes_nothing(odd_company: str, report: Any) -> None:
     """Neither its time zone nor its way to write dates: keys, days, months and periods stay those of UTC."""
@@ -312,60 +245,3 @@ def test_an_empty_database_has_empty_reports(migrated: str) -> None:
         for concurrently in (False, True):
             report.refresh(concurrently, using=migrated)
         assert not report.objects.using(migrated).exists()
-
-
-# Refresh
-
-
-@pytest.fixture
-def default_database(db: None) -> None:
-    """The database that the library's command knows, with a user who is risky."""
-    build(PrivilegedUser, risk_level="critical").save()
-
-
-@pytest.mark.parametrize("concurrently", [False, True])
-def test_the_command_of_the_library(default_database: None, concurrently: bool) -> None:
-    assert not AccountRiskReport.objects.exists()
-    call_command("pgrefreshmv", "pam", "AccountRiskReport", concurrently=concurrently)
-    (row,) = AccountRiskReport.objects.all()
-    assert (row.risk_level, row.is_risky, row.department) == ("critical", True, None)
-    first = row.refreshed_at
-    for report in REPORTS:
-        call_command("pgrefreshmv", "pam", report.__name__, concurrently=concurrently)
-    assert AccountRiskReport.objects.get().refreshed_at == first, "the time of one and the same transaction"
-
-
-def test_each_refresh_is_younger(migrated: str) -> None:
-    build(PrivilegedUser, risk_level="critical").save(using=migrated)
-    times = []
-    for concurrently in (False, True, True):
-        before = timezone.now()
-        AccountRiskReport.refresh(concurrently, using=migrated)
-        times.append(AccountRiskReport.objects.using(migrated).get().refreshed_at)
-        assert before <= times[-1] <= timezone.now()
-    assert times == sorted(set(times))
-
-
-def test_one_that_was_never_filled_is_filled_in_the_only_way_there_is(migrated: str) -> None:
-    execute(migrated, "REFRESH MATERIALIZED VIEW report_account_risk WITH NO DATA")
-    build(PrivilegedUser, risk_level="critical").save(using=migrated)
-    AccountRiskReport.refresh(concurrently=True, using=migrated)
-    assert AccountRiskReport.objects.using(migrated).count() == 1
-
-
-def test_a_report_that_is_not_there_is_one_sentence(phase2: str) -> None:
-    with pytest.raises(CommandError, match=r"no materialized view report_audit_events.*phase 3"):
-        AuditEventReport.refresh(using=phase2)
-
-
-def test_who_does_not_own_it_is_told_so(migrated: str) -> None:
-    role = f"reader_{migrated}"
-    execute(migrated, f"CREATE ROLE {role}", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
-    try:
-        execute(migrated, f"SET ROLE {role}")
-        with pytest.raises(CommandError, match=r"must be owner|permission denied") as refusal:
-            AuditEventReport.refresh(concurrently=True, using=migrated)
-        assert f"AuditEventReport.refresh(concurrently=True, using='{migrated}')" in str(refusal.value)
-        assert AuditEventReport.objects.using(migrated).count() == 0
-    finally:
-        execute(migrated, "RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")

@@ -10,11 +10,11 @@ from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres import catalog
+from pam.postgres import catalog, locks
 from pam.postgres.catalog import MATERIALIZED, Relation
 from pam.postgres.errors import NEXT, MenshunError, NameTaken, TableMissing, build_failed, detail, sqlstate
 from pam.postgres.index_spec import IndexSpec, create_sql
-from pam.postgres.locks import BRIEF, CALM, exclusive_run, is_open, with_retries
+from pam.postgres.locks import exclusive_run, is_open, with_retries
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.obstacles import GOES_BEFORE
 from pam.postgres.sql import query
@@ -99,13 +99,13 @@ def ensure(connection: BaseDatabaseWrapper, wanted: MaterializedView) -> None:
 
         try:
             if place.oid and with_retries(
-                connection, CALM, "ACCESS SHARE", tables, lambda: _is_whole(connection, wanted, place)
+                connection, locks.CALM, "ACCESS SHARE", tables, lambda: _is_whole(connection, wanted, place)
             ):
                 return
             if place.oid:
                 # Ours, and changed by hand. All that it holds is computed, so nothing is lost with it.
                 _drop(connection, place)
-            with_retries(connection, CALM, "ACCESS SHARE", tables, make)
+            with_retries(connection, locks.CALM, "ACCESS SHARE", tables, make)
         except Error as error:
             raise build_failed(error, f"Making the view {place}", is_open(connection)) from error
 
@@ -134,8 +134,9 @@ def refresh(connection: BaseDatabaseWrapper, name: str, *, concurrently: bool) -
     if view is None or view.kind != MATERIALIZED:
         raise ViewMissing(name)
     beside_readers = concurrently and _is_populated(connection, view)
-    word, patience, mode = ("CONCURRENTLY ", CALM, "EXCLUSIVE") if beside_readers else ("", BRIEF, "ACCESS EXCLUSIVE")
-    statement = sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(sql.SQL(word), view.identifier)
+    how = sql.SQL("CONCURRENTLY " if beside_readers else "")
+    patience, mode = (locks.CALM, "EXCLUSIVE") if beside_readers else (locks.BRIEF, "ACCESS EXCLUSIVE")
+    statement = sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(how, view.identifier)
     try:
         with_retries(connection, patience, mode, [view], lambda: _execute(connection, statement))
     except Error as error:
@@ -150,7 +151,7 @@ def _execute(connection: BaseDatabaseWrapper, statement: sql.Composable) -> None
 
 def _drop(connection: BaseDatabaseWrapper, view: Relation) -> None:
     try:
-        with_retries(connection, BRIEF, "ACCESS EXCLUSIVE", [view], lambda: _execute(connection, drop(view)))
+        with_retries(connection, locks.BRIEF, "ACCESS EXCLUSIVE", [view], lambda: _execute(connection, drop(view)))
     except Error as error:
         if sqlstate(error) != DEPENDENT_OBJECTS_STILL_EXIST:
             raise build_failed(error, f"Dropping the view {view}", is_open(connection)) from error

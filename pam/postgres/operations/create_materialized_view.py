@@ -18,7 +18,10 @@ from pam.postgres.locks import BRIEF, CALM
 from pam.postgres.materialized_view import MaterializedView
 from pam.postgres.operations import reviewed_sql
 
-AS_A_READER = "Lock: ACCESS SHARE on {tables}, as any reader takes it, while they are read: nobody waits for it."
+AS_A_READER = (
+    "Lock: ACCESS SHARE on {tables},",
+    "as any reader takes it, while they are read: nobody waits for it. The time grows with the rows that are read.",
+)
 UNSEEN = "Lock: none on a table that anybody uses; until the commit nobody else sees the view."
 BRIEFLY = (
     f"Lock: ACCESS EXCLUSIVE on the view alone, for a moment. What runs asks for it for {BRIEF.lock_timeout_ms} ms,",
@@ -92,8 +95,8 @@ class CreateMaterializedView(NotInTransactionMixin, PostgresCreateMaterializedVi
         owner = catalog.other_owner(connection, table)
         reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         reviewed_sql.show(schema_editor, "BEGIN", "Lock: none. What follows is there whole, or not at all.")
-        reader = AS_A_READER.format(tables=", ".join(wanted.reads))
-        reviewed_sql.show(schema_editor, self._text(schema_editor, wanted.create(place)), reader)
+        reader = [line.format(tables=", ".join(wanted.reads)) for line in AS_A_READER]
+        reviewed_sql.show(schema_editor, self._text(schema_editor, wanted.create(place)), *reader)
         for statement in wanted.finish(connection, place, owner):
             reviewed_sql.show(schema_editor, self._text(schema_editor, statement), UNSEEN)
         reviewed_sql.show(schema_editor, "COMMIT", "Lock: none.")
