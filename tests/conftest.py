@@ -17,6 +17,18 @@ from pam.postgres.locks import Patience
 from pam.role_file import read_roles
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
+from tests.support.own_server import own_server
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_server() -> Iterator[None]:
+    """The developer's own embedded server is not touched by a test."""
+    settings = connections["default"].settings_dict
+    if "EMBEDDED_SERVER" not in settings:
+        yield
+        return
+    with own_server(settings):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

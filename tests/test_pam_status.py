@@ -75,7 +75,7 @@ def test_nothing_is_applied(database):
     code, output = status(database)
     assert code == 1
     assert "ERROR not-migrated" in output
-    assert "Do: python manage.py migrate" in output
+    assert f"Do: python manage.py migrate --database {database}" in output
     assert check_health([database]) == [], "what the next migrate cures is no news before it"
 
 
@@ -93,7 +93,7 @@ def test_a_phase_that_was_interrupted(migrated):
     code, output = status(migrated)
     assert code == 1
     assert "0004_phase2_advanced_indexes is not recorded as applied, and 1 of 17 parts of it are there" in output
-    assert "Or take it back: python manage.py migrate pam 0002_phase2_begin" in output
+    assert f"Or take it back: python manage.py migrate pam 0002_phase2_begin --database {migrated}" in output
     call_command("migrate", database=migrated, verbosity=0)
     assert status(migrated)[0] == 0
 
@@ -122,6 +122,20 @@ def test_a_locked_table_is_not_waited_for(migrated, monkeypatch):
         assert output.startswith("It could not be told: the server said: canceling statement due to statement timeout")
         assert output.endswith(f"python manage.py pam_status --database {migrated}")
         assert [warning.id for warning in check_health([migrated])] == ["pam.not-examined"]
+
+
+def test_a_server_that_is_not_there(database):
+    connections[database].close()
+    before = connections[database].settings_dict
+    connections[database].settings_dict = {**before, "NAME": "nowhere"}
+    try:
+        code, output = status(database)
+    finally:
+        connections[database].settings_dict = before
+    assert code == 2
+    assert "nowhere" in output
+    assert "SQLSTATE" not in output
+    assert output.endswith(f"python manage.py pam_status --database {database}")
 
 
 def test_a_second_schema_with_the_same_names(migrated):

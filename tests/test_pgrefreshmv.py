@@ -1,4 +1,4 @@
-"""The command of the library refreshes each report; what it cannot do is one sentence."""
+"""`pgrefreshmv` refreshes each report; what it cannot do is one sentence."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,22 +16,26 @@ def execute(alias: str, *statements: str) -> None:
             cursor.execute(statement)
 
 
-@pytest.fixture
-def default_database(db: None) -> None:
-    """The database that the library's command knows, with a user who is risky."""
-    build(PrivilegedUser, risk_level="critical").save()
-
-
 @pytest.mark.parametrize("concurrently", [False, True])
-def test_the_command_of_the_library(default_database: None, concurrently: bool) -> None:
-    assert not AccountRiskReport.objects.exists()
-    call_command("pgrefreshmv", "pam", "AccountRiskReport", concurrently=concurrently)
-    (row,) = AccountRiskReport.objects.all()
+def test_the_database_that_was_asked_is_refreshed(migrated: str, concurrently: bool) -> None:
+    build(PrivilegedUser, risk_level="critical").save(using=migrated)
+    call_command("pgrefreshmv", "pam", "AccountRiskReport", concurrently=concurrently, database=migrated)
+    (row,) = AccountRiskReport.objects.using(migrated)
     assert (row.risk_level, row.is_risky, row.department) == ("critical", True, None)
-    first = row.refreshed_at
     for report in REPORTS:
-        call_command("pgrefreshmv", "pam", report.__name__, concurrently=concurrently)
-    assert AccountRiskReport.objects.get().refreshed_at == first, "the time of one and the same transaction"
+        call_command("pgrefreshmv", "pam", report.__name__, concurrently=concurrently, database=migrated)
+    assert AccountRiskReport.objects.using(migrated).get().refreshed_at >= row.refreshed_at
+
+
+def test_without_a_name_of_a_database_it_is_the_default(db: None) -> None:
+    build(PrivilegedUser, risk_level="critical").save()
+    call_command("pgrefreshmv", "pam", "accountriskreport")
+    assert AccountRiskReport.objects.count() == 1
+
+
+def test_the_reports_are_named_to_who_mistypes_one() -> None:
+    with pytest.raises(CommandError, match=r"no report pam Nonsense\. There are: pam PrivilegedAccessReport, pam Cred"):
+        call_command("pgrefreshmv", "pam", "Nonsense")
 
 
 def test_each_refresh_is_younger(migrated: str) -> None:
@@ -64,7 +68,9 @@ def test_who_does_not_own_it_is_told_so(migrated: str) -> None:
         execute(migrated, f"SET ROLE {role}")
         with pytest.raises(CommandError, match=r"must be owner|permission denied") as refusal:
             AuditEventReport.refresh(concurrently=True, using=migrated)
-        assert f"AuditEventReport.refresh(concurrently=True, using='{migrated}')" in str(refusal.value)
+        assert f"python manage.py pgrefreshmv pam AuditEventReport --concurrently --database {migrated}" in str(
+            refusal.value
+        )
         assert AuditEventReport.objects.using(migrated).count() == 0
     finally:
         execute(migrated, "RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")

@@ -1,1 +1,1 @@
-"""Facts in, findings out: what is wrong with a database, by how much, and the next command. No look at the database."""
+"""What is wrong with a database, by how much, and the next command. Facts in, findings out; `examine` alone looks."""

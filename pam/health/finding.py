@@ -17,7 +17,7 @@ class Finding:
 
     `id` is made of words and stays the same for ever (`index-missing`), so that it can be looked up and silenced.
     `subject` is the object, as the catalog names it. `evidence` says what was seen, in figures. `cure` is the next
-    command, or the statement, as it is typed; Nothing here ever does anything by itself.
+    command, or the statement, as it is typed; nothing here runs it.
     """
 
     id: str

@@ -8,6 +8,7 @@ from psqlextra.partitioning.constants import AUTO_PARTITIONED_COMMENT
 
 from pam.health.finding import Finding, Severity
 from pam.partitions.plan import holes, months_ahead
+from pam.postgres.catalog import quoted
 from pam.postgres.monthly_catalog import Partition
 from pam.postgres.months import Month
 
@@ -113,7 +114,7 @@ def _strangers(facts: MonthlyFacts) -> Iterator[Finding]:
                 str(one.relation),
                 f"its bound is not a calendar month of UTC: {one.bound}",
                 f"Detach it, move its rows to their months by INSERT, and drop it: ALTER TABLE {facts.table} DETACH "
-                f"PARTITION {one.relation.name} CONCURRENTLY",
+                f"PARTITION {quoted(one.relation.schema, one.relation.name)} CONCURRENTLY",
             )
         elif not one.is_default and not one.is_ours:
             yield Finding(
@@ -122,5 +123,5 @@ def _strangers(facts: MonthlyFacts) -> Iterator[Finding]:
                 str(one.relation),
                 f"it does not bear the mark of the months that are made here (its comment: {one.comment!r}), so that "
                 "retention leaves it alone",
-                f"So that it is retired like others: COMMENT ON TABLE {one.relation} IS '{AUTO_PARTITIONED_COMMENT}'",
+                f"COMMENT ON TABLE {quoted(one.relation.schema, one.relation.name)} IS '{AUTO_PARTITIONED_COMMENT}'",
             )

@@ -46,20 +46,21 @@ def _work(names: Collection[str]) -> list[str]:
     return [name for name in names if not name.endswith(("_begin", "_end"))]
 
 
-def judge_phases(found: Collection[Phase]) -> Iterator[Finding]:
-    """A phase that is not applied is no fault, but one that was begun and not ended is."""
+def judge_phases(found: Collection[Phase], alias: str) -> Iterator[Finding]:
+    """A phase that is not applied is no fault, but one that was begun and not ended is. `alias`: for the cures."""
+    migrate = f"python manage.py migrate --database {alias}"
     for phase in found:
         if phase.number == 1 and phase.state == "not applied" and not phase.half_applied:
             evidence = "it is not applied, and no table is there"
-            yield Finding("not-migrated", Severity.ERROR, "phase 1", evidence, "python manage.py migrate")
+            yield Finding("not-migrated", Severity.ERROR, "phase 1", evidence, migrate)
         for migration, (there, of) in phase.half_applied.items():
             yield Finding(
                 "phase-half-applied",
                 Severity.WARNING,
                 f"phase {phase.number}",
                 f"{migration} is not recorded as applied, and {there} of {of} parts of it are there",
-                "Finish it: python manage.py migrate. Or take it back: python manage.py migrate pam "
-                f"{phase.applied[0] if phase.applied else 'zero'}",
+                f"Finish it: {migrate}. Or take it back: python manage.py migrate pam "
+                f"{phase.applied[0] if phase.applied else 'zero'} --database {alias}",
             )
         if phase.state == "partly applied" and not phase.half_applied:
             yield Finding(
@@ -67,5 +68,5 @@ def judge_phases(found: Collection[Phase]) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"phase {phase.number}",
                 f"{len(phase.applied)} of its {len(phase.applied) + len(phase.missing)} migrations are applied",
-                "python manage.py migrate",
+                migrate,
             )

@@ -1,10 +1,11 @@
 """Is the schema as the migrations left it? Parts that are missing, different, or there and out of work."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pam.health.expected import changes, expected, made_by
 from pam.health.finding import Finding, Severity
+from pam.postgres.catalog import quoted
 from pam.postgres.inventory import Part, TableParts
 
 # Without one of these, queries are slower and nothing else.
@@ -19,23 +20,24 @@ TROUBLES = {
 }
 
 
-def judge_schema(tables: Collection[TableParts], applied: Collection[str]) -> list[Finding]:
-    """The findings on tables and their partitions, by the names of the migrations that are applied."""
+def judge_schema(tables: Collection[TableParts], applied: Collection[str], alias: str) -> list[Finding]:
+    """The findings on tables and their partitions, by the names of the migrations that are applied. `alias`: for the
+    cures."""
     wanted = expected(applied)
     there = {table.name: table for table in tables if table.parent_oid is None}
     findings = []
     for name, kinds in wanted.items():
         if name in there:
-            findings += list(_differences(there[name], kinds, applied))
+            findings += list(_differences(there[name], kinds, applied, alias))
         else:
             findings.append(_no_table(name, applied))
-    for table in tables:
-        findings += list(_troubles(table))
-        findings += list(_table_itself(table))
     by_oid = {table.oid: table for table in tables}
     for table in tables:
-        if table.parent_oid in by_oid:
-            findings += list(_unguarded(table, by_oid[table.parent_oid]))
+        parent = by_oid.get(table.parent_oid or 0)
+        findings += list(_troubles(table, wanted.get((parent or table).name, {}).get("trigger", {})))
+        findings += list(_table_itself(table))
+        if parent:
+            findings += list(_unguarded(table, parent))
     return findings
 
 
@@ -49,7 +51,9 @@ def _no_table(name: str, applied: Collection[str]) -> Finding:
     )
 
 
-def _differences(table: TableParts, kinds: dict[str, dict[str, str]], applied: Collection[str]) -> Iterator[Finding]:
+def _differences(
+    table: TableParts, kinds: dict[str, dict[str, str]], applied: Collection[str], alias: str
+) -> Iterator[Finding]:
     there = {(part.kind, part.name): part for part in table.parts}
     there["table", table.name] = Part("table", table.name, table.definition, None)
     for kind, parts in kinds.items():
@@ -62,7 +66,7 @@ def _differences(table: TableParts, kinds: dict[str, dict[str, str]], applied: C
                     Severity.WARNING if kind in ONLY_SPEED else Severity.ERROR,
                     f"{table}.{name}",
                     f"{migration} is applied, and this {kind} is not there; wanted: {definition}",
-                    f"Make it as it is printed by: python manage.py sqlmigrate pam {migration}",
+                    f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}",
                 )
             elif part.trouble is None and _bare(part.definition) != _bare(definition):
                 yield Finding(
@@ -70,7 +74,7 @@ def _differences(table: TableParts, kinds: dict[str, dict[str, str]], applied: C
                     Severity.WARNING if kind in ONLY_SPEED else Severity.ERROR,
                     f"{table}.{name}",
                     f"wanted: {definition}; found: {part.definition}",
-                    f"Compare with: python manage.py sqlmigrate pam {migration}",
+                    f"Compare with: python manage.py sqlmigrate pam {migration} --database {alias}",
                 )
 
 
@@ -79,8 +83,8 @@ def _bare(definition: str) -> str:
     return OPERATOR_CLASS.sub(r"\1", definition)
 
 
-def _troubles(table: TableParts) -> Iterator[Finding]:
-    """What is there and does not work, whoever made it, on partitions too."""
+def _troubles(table: TableParts, triggers: Mapping[str, str]) -> Iterator[Finding]:
+    """What is there and does not work, whoever made it, on partitions too. `triggers`: as they should be, by name."""
     for part in table.parts:
         if part.trouble is None:
             continue
@@ -90,22 +94,27 @@ def _troubles(table: TableParts) -> Iterator[Finding]:
             Severity.ERROR,
             f"{table}.{part.name}",
             f"it is {part.trouble}: {means}",
-            _cure(table, part),
+            _cure(table, part, triggers),
         )
 
 
-def _cure(table: TableParts, part: Part) -> str:
+def _cure(table: TableParts, part: Part, triggers: Mapping[str, str]) -> str:
     if part.kind == "constraint":
-        return f'ALTER TABLE "{table.schema}"."{table.name}" VALIDATE CONSTRAINT "{part.name}"'
+        return f"ALTER TABLE {quoted(table.schema, table.name)} VALIDATE CONSTRAINT {quoted(part.name)}"
     if part.kind == "trigger":
-        always = " ALWAYS" if part.definition.endswith("ENABLE ALWAYS") else ""
-        return f'ALTER TABLE "{table.schema}"."{table.name}" ENABLE{always} TRIGGER "{part.name}"'
+        return _enable(table, part.name, triggers.get(part.name, ""))
+    index = quoted(table.schema, part.name)
     if table.definition != "plain":
         return (
             "One of its partitions lacks its index, or has an invalid one. Make it and attach it: "
-            f'ALTER INDEX "{table.schema}"."{part.name}" ATTACH PARTITION ...'
+            f"ALTER INDEX {index} ATTACH PARTITION ..."
         )
-    return f'REINDEX INDEX CONCURRENTLY "{table.schema}"."{part.name}", unless a build is at work on it just now'
+    return f"REINDEX INDEX CONCURRENTLY {index}, unless a build is at work on it just now"
+
+
+def _enable(table: TableParts, trigger: str, definition: str) -> str:
+    always = " ALWAYS" if definition.endswith("ENABLE ALWAYS") else ""
+    return f"ALTER TABLE {quoted(table.schema, table.name)} ENABLE{always} TRIGGER {quoted(trigger)}"
 
 
 def _table_itself(table: TableParts) -> Iterator[Finding]:
@@ -115,7 +124,7 @@ def _table_itself(table: TableParts) -> Iterator[Finding]:
             Severity.WARNING,
             str(table),
             f"it belongs to {table.owner}, and this role may not act as that, so that migrate cannot change it",
-            f'As {table.owner} or a superuser: ALTER TABLE "{table.schema}"."{table.name}" OWNER TO the role of '
+            f"As {table.owner} or a superuser: ALTER TABLE {quoted(table.schema, table.name)} OWNER TO the role of "
             "DATABASE_URL",
         )
     if table.autovacuum_is_off:
@@ -124,7 +133,7 @@ def _table_itself(table: TableParts) -> Iterator[Finding]:
             Severity.WARNING,
             str(table),
             "autovacuum_enabled=false is set on it: dead rows stay, and its statistics grow old",
-            f'ALTER TABLE "{table.schema}"."{table.name}" RESET (autovacuum_enabled)',
+            f"ALTER TABLE {quoted(table.schema, table.name)} RESET (autovacuum_enabled)",
         )
 
 
@@ -133,12 +142,14 @@ def _unguarded(partition: TableParts, parent: TableParts) -> Iterator[Finding]:
     there = {part.name for part in partition.parts if part.kind == "trigger"}
     for part in parent.parts:
         if part.kind == "trigger" and part.name not in there:
+            statement, _, _ = part.definition.partition(" /*")
+            here = statement.replace(f" ON {parent.name} ", f" ON {quoted(partition.schema, partition.name)} ")
             yield Finding(
                 "trigger-missing",
                 Severity.ERROR,
                 f"{partition}.{part.name}",
                 f"{parent} has this trigger, and its partition {partition.name} has it not",
-                f'CREATE TRIGGER "{part.name}" {part.definition.split(" /*")[0]}, with the name of the partition',
+                f"CREATE TRIGGER {quoted(part.name)} {here}; {_enable(partition, part.name, part.definition)}",
             )
 
 

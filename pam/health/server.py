@@ -1,6 +1,6 @@
 """Is the server well? What lasts too long, what holds WAL, how old transaction ids are."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.template.defaultfilters import filesizeformat
@@ -15,11 +15,13 @@ LONG, IDLE = timedelta(hours=1), timedelta(minutes=10)
 LATE, DANGEROUS = 1.5, 1_600_000_000
 # What a slot that is read may be behind.
 MOST_HELD = 5 << 30
+TRIGRAM_MIGRATION = "0003_phase2_trigram_extension"
 
 
-def judge_server(state: ServerState, now: datetime) -> list[Finding]:
-    """The findings on the server as of the clock that is passed in."""
+def judge_server(state: ServerState, applied: Collection[str], now: datetime) -> list[Finding]:
+    """The findings on the server as of the clock that is passed in; `applied` are the migrations' names."""
     return [
+        *_extension(state.database, applied),
         *_ids(state.database),
         *_autovacuum(state.database),
         *(finding for one in state.transactions for finding in _transaction(one, now)),
@@ -41,6 +43,17 @@ def _ids(database: Database) -> Iterator[Finding]:
                 "stop all writes",
                 "End what holds them back (old transactions, prepared ones, slots), then: VACUUM (FREEZE, VERBOSE)",
             )
+
+
+def _extension(database: Database, applied: Collection[str]) -> Iterator[Finding]:
+    if TRIGRAM_MIGRATION in applied and "pg_trgm" not in database.extensions:
+        yield Finding(
+            "extension-missing",
+            Severity.ERROR,
+            "pg_trgm",
+            f"{TRIGRAM_MIGRATION} is applied, and the extension is not there, nor any index over its operators",
+            "CREATE EXTENSION pg_trgm, then the indexes that are named as missing",
+        )
 
 
 def _autovacuum(database: Database) -> Iterator[Finding]:

@@ -18,9 +18,11 @@ LATE_SHARE, LATE_ROWS = 0.2, 1000
 SMALL = 1 << 20
 
 
-def judge_statistics(tables: Collection[TableStatistics], now: datetime) -> list[Finding]:
-    """The findings on tables and partitions, as of the clock that is passed in."""
-    return [finding for table in tables if table.bytes and table.is_readable for finding in _judge(table, tables, now)]
+def judge_statistics(tables: Collection[TableStatistics], alias: str, now: datetime) -> list[Finding]:
+    """The findings on tables and partitions, as of the clock that is passed in. `alias`: for the cures."""
+    cure = f"python manage.py pam_analyze --database {alias}"
+    judged = (table for table in tables if table.bytes and table.is_readable)
+    return [finding for table in judged for finding in _judge(table, tables, cure, now)]
 
 
 def due(tables: Collection[TableStatistics]) -> list[TableStatistics]:
@@ -57,8 +59,7 @@ def _is_later(part: TableStatistics, whole: TableStatistics) -> bool:
     )
 
 
-def _judge(table: TableStatistics, tables: Collection[TableStatistics], now: datetime) -> Iterator[Finding]:
-    cure = "python manage.py pam_analyze"
+def _judge(table: TableStatistics, tables: Collection[TableStatistics], cure: str, now: datetime) -> Iterator[Finding]:
     if not table.has_statistics:
         if table.bytes > SMALL or table.changed > LATE_ROWS:
             evidence = f"it has {filesizeformat(table.bytes)} of rows, and the planner knows nothing of their values"

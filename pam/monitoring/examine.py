@@ -60,12 +60,12 @@ def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
         reports = tuple(ages(connection.alias))
     found = phases(known, applied, half_applied(parts, applied))
     findings = [
-        *judge_phases(found),
-        *judge_schema(parts, applied),
+        *judge_phases(found, connection.alias),
+        *judge_schema(parts, applied, connection.alias),
         *(finding for table in months for finding in judge_months(table, now)),
-        *judge_server(server, now),
-        *judge_statistics(server.statistics, now),
-        *judge_reports(reports, applied, now),
+        *judge_server(server, applied, now),
+        *judge_statistics(server.statistics, connection.alias, now),
+        *judge_reports(reports, applied, connection.alias, now),
     ]
     return Examination(tuple(found), months, server, reports, tuple(findings), tuple(_unknown(server)))
 

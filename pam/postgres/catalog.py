@@ -80,6 +80,11 @@ class Extension:
     is_visible: bool
 
 
+def quoted(*names: str) -> str:
+    """An identifier as SQL has it, for a text that somebody is to run; the names of a qualified one in their order."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
 def relation(connection: BaseDatabaseWrapper, quoted_name: str) -> Relation | None:
     """The relation that a quoted name stands for in this session's search_path, or None."""
     rows = _rows(connection, "relation", name=quoted_name)

@@ -11,7 +11,7 @@ from pam.postgres.sql import query
 
 @dataclass(frozen=True)
 class Database:
-    """The ages are numbers of transactions; `sees_all`: this role sees what others' sessions do."""
+    """The ages are numbers of transactions."""
 
     version: int
     is_standby: bool
@@ -21,7 +21,6 @@ class Database:
     multixact_freeze_age: int
     autovacuum_is_on: bool
     extensions: list[str]
-    sees_all: bool
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def throwaway_database(alias: str, template: str = "template0") -> Iterator[str]
     """A new database, a copy of `template`, under `alias`; gone at the end, whoever is still connected."""
     name = f"test_menshun_{alias}_{os.getpid()}"
     _maintain("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-    # By the other strategy the server copies page by page through its memory: twice as long for 700 small files.
+    # By the other strategy the server copies page by page through its memory, which takes longer for 700 small files.
     _maintain("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
     connections.databases[alias] = {**copy.deepcopy(connections.databases["default"]), "NAME": name}
     try:

@@ -197,6 +197,13 @@ FAULTS = [
         "report_account_risk",
     ),
     Fault(
+        "the extension dropped, and with it its indexes",
+        "DROP EXTENSION pg_trgm CASCADE",
+        "extension-missing",
+        "pg_trgm",
+        along=("index-missing",),
+    ),
+    Fault(
         "a table renamed",
         "ALTER TABLE credential_rotations RENAME TO rotations",
         "table-missing",

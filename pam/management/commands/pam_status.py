@@ -35,9 +35,10 @@ class Command(BaseCommand):
         try:
             found = examine(connections[database], now)
         except Error as error:
+            code = sqlstate(error)
+            said = f"the server said: {str(error).strip()} (SQLSTATE {code})." if code else str(error).strip()
             raise CommandError(
-                f"It could not be told: the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}). Try again: "
-                f"python manage.py pam_status --database {database}",
+                f"It could not be told: {said} Try again: python manage.py pam_status --database {database}",
                 returncode=COULD_NOT_TELL,
             ) from error
         if options["json"]:

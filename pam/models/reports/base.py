@@ -48,12 +48,11 @@ class Report(PostgresMaterializedViewModel, metaclass=ReportMeta):
         Readers wait for it unless `concurrently`. Locks and errors: `pam.postgres.materialized_view.refresh`.
         """
         alias = using or DEFAULT_DB_ALIAS
-        with run_again(_command(cls.__name__, alias, concurrently)):
+        with run_again(cls.refresh_command(alias, concurrently=concurrently)):
             materialized_view.refresh(connections[alias], cls._meta.db_table, concurrently=concurrently)
 
-
-def _command(report: str, alias: str, concurrently: bool) -> str:
-    """What was run; the library's command knows the default database alone."""
-    if alias != DEFAULT_DB_ALIAS:
-        return f"{report}.refresh(concurrently={concurrently}, using={alias!r})"
-    return f"python manage.py pgrefreshmv pam {report}" + (" --concurrently" if concurrently else "")
+    @classmethod
+    def refresh_command(cls, alias: str, *, concurrently: bool) -> str:
+        """What one types to refresh it in that database."""
+        how = " --concurrently" if concurrently else ""
+        return f"python manage.py pgrefreshmv pam {cls.__name__}{how} --database {alias}"

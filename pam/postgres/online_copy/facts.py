@@ -2,10 +2,12 @@
 
 from psycopg2 import sql
 
+from pam.postgres.catalog import quoted
+
 
 def text_of(name: sql.Identifier) -> str:
     """The quoted, qualified name as text, as regclass reads it."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.strings)
+    return quoted(*name.strings)
 
 
 def oid(name: sql.Identifier) -> sql.Composed:

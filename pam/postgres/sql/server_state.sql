@@ -1,14 +1,13 @@
 -- How a server and a database are doing. Each takes ACCESS SHARE on catalog tables only.
 
 -- name: database
--- The version, whether it is a standby, the time since which counters count, transaction ids and multixact ids in use
--- with the ages at which they are frozen by force, the extensions, and whether this role sees what others do.
+-- The version, whether it is a standby, transaction ids and multixact ids in use
+-- with the ages at which they are frozen by force, whether autovacuum works, and the extensions.
 SELECT pg_catalog.current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery(),
     pg_catalog.age(d.datfrozenxid), pg_catalog.current_setting('autovacuum_freeze_max_age')::bigint,
     pg_catalog.mxid_age(d.datminmxid), pg_catalog.current_setting('autovacuum_multixact_freeze_max_age')::bigint,
     pg_catalog.current_setting('autovacuum') = 'on' AND pg_catalog.current_setting('track_counts') = 'on',
-    ARRAY(SELECT e.extname::text FROM pg_catalog.pg_extension e ORDER BY 1),
-    pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+    ARRAY(SELECT e.extname::text FROM pg_catalog.pg_extension e ORDER BY 1)
 FROM pg_catalog.pg_database d
 WHERE d.datname = pg_catalog.current_database()
 
