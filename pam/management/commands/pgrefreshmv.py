@@ -13,7 +13,7 @@ class Command(pgrefreshmv.Command):
     help = "Read the tables of a report again. Readers wait for it unless --concurrently."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        super().add_arguments(parser)
+        super().add_arguments(parser)  # type: ignore[no-untyped-call]
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
 
     def handle(self, *, app_label: str, model_name: str, concurrently: bool, database: str, **options: object) -> None:
