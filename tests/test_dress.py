@@ -16,7 +16,7 @@ from tests.support.schema import described
 BEGIN = "0010_phase3_begin"
 ADD = "ALTER TABLE sessions ADD"
 
-KEPT = {
+TOGETHER = {
     "comments": """
         COMMENT ON TRIGGER pam_refuse_change ON audit_logs IS 'it''s';
         COMMENT ON CONSTRAINT audit_logs_pkey ON audit_logs IS 'theirs';
@@ -39,7 +39,7 @@ KEPT = {
         CREATE INDEX ON sessions (host(source_ip) COLLATE "C" text_pattern_ops DESC NULLS LAST) WHERE risk_score > 7;
         CREATE INDEX ON sessions USING hash (user_id);
         CREATE INDEX ON sessions USING brin (created_at);
-        ALTER TABLE sessions ADD CONSTRAINT theirs UNIQUE NULLS NOT DISTINCT (created_at, source_ip, id)""",
+        ALTER TABLE sessions ADD CONSTRAINT their_key UNIQUE NULLS NOT DISTINCT (created_at, source_ip, id)""",
     "columns": f"""
         {ADD} "their ""odd"" % {{}} column" int, ADD gone int;
         ALTER TABLE sessions DROP gone;
@@ -51,6 +51,12 @@ KEPT = {
     "a foreign key": f"""{ADD} theirs uuid
         REFERENCES privileged_users (id) MATCH FULL ON DELETE SET NULL ON UPDATE CASCADE DEFERRABLE""",
     "grants": "GRANT SELECT, UPDATE (source_ip) ON sessions TO their_role WITH GRANT OPTION",
+    "an event trigger": """
+        CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE EVENT TRIGGER theirs ON ddl_command_end EXECUTE FUNCTION theirs()""",
+}
+KEPT = {
+    "all that goes together": ";".join(TOGETHER.values()),
     "a privilege that the owner gave up": "REVOKE UPDATE ON sessions FROM CURRENT_USER",
     "an owner without privileges": """
         GRANT CREATE ON SCHEMA public TO their_role; ALTER TABLE sessions OWNER TO their_role;
@@ -60,9 +66,6 @@ KEPT = {
     "default privileges that take": """
         ALTER DEFAULT PRIVILEGES REVOKE UPDATE ON TABLES FROM CURRENT_USER;
         GRANT SELECT ON sessions TO PUBLIC""",
-    "an event trigger": """
-        CREATE FUNCTION theirs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
-        CREATE EVENT TRIGGER theirs ON ddl_command_end EXECUTE FUNCTION theirs()""",
 }
 
 

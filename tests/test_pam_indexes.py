@@ -168,7 +168,7 @@ def test_it_cannot_tell_while_somebody_has_a_table_to_himself(company, monkeypat
         cursor.execute("BEGIN; LOCK TABLE credentials; REINDEX TABLE credentials")
         _, error, code = ran(company)
     assert code == 2
-    assert "(SQLSTATE 57014)\nTry again: python manage.py pam_indexes --database company" in error
+    assert "(SQLSTATE 57014).\nTry again: python manage.py pam_indexes --database company" in error
 
 
 def test_age_of_an_index_is_told_by_the_journal_of_migrations(database):

@@ -2,13 +2,16 @@
 
 import io
 import re
+from collections.abc import Iterator
 
 import pytest
 import sqlparse
 from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
+from pytest_django import DjangoDbBlocker
 
+from tests.support.databases import database_name, throwaway_database
 from tests.support.document import INDEXES
 
 UNIQUE = {
@@ -54,17 +57,30 @@ def test_back_to_phase2_begin_takes_exactly_phase_2(migrated):
     assert objects(migrated) == full
 
 
-def test_zero_leaves_nothing_of_ours(database):
-    migrate(database, "contenttypes")
-    migrate(database, "auth")
-    migrate(database, "admin")
-    migrate(database, "sessions")
-    before = objects(database)
-    migrate(database, "pam")
-    assert objects(database) > before
-    migrate(database, "pam", "zero")
-    assert objects(database) == before
-    with connections[database].cursor() as cursor:
+@pytest.fixture(scope="module")
+def apps_template(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The name of a database with what the apps of Django made, and nothing of ours, to be copied."""
+    with django_db_blocker.unblock(), throwaway_database("apps_template") as alias:
+        for app in ("contenttypes", "auth", "admin", "sessions"):
+            migrate(alias, app)
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def apps(django_db_blocker: DjangoDbBlocker, apps_template: str) -> Iterator[str]:
+    """The alias of a throw-away database with what the apps of Django made."""
+    with django_db_blocker.unblock(), throwaway_database("apps", apps_template) as alias:
+        yield alias
+
+
+def test_zero_leaves_nothing_of_ours(apps):
+    before = objects(apps)
+    migrate(apps, "pam")
+    assert objects(apps) > before
+    migrate(apps, "pam", "zero")
+    assert objects(apps) == before
+    with connections[apps].cursor() as cursor:
         cursor.execute("SELECT count(*) FROM django_migrations WHERE app = 'pam'")
         assert cursor.fetchone() == (0,)
 
@@ -88,15 +104,13 @@ def test_zero_leaves_nothing_of_ours(database):
     ],
     ids=" then ".join,
 )
-def test_zero_from_everywhere(database, stops):
+def test_zero_from_everywhere(apps, stops):
     """Each phase there, missing, or half done; phase 3 without phase 2 as well."""
-    for app in ("contenttypes", "auth", "admin", "sessions"):
-        migrate(database, app)
-    before = objects(database)
+    before = objects(apps)
     for stop in stops:
-        migrate(database, "pam", stop)
-    migrate(database, "pam", "zero")
-    assert objects(database) == before
+        migrate(apps, "pam", stop)
+    migrate(apps, "pam", "zero")
+    assert objects(apps) == before
 
 
 def test_phases_are_branches(migrated):

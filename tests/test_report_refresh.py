@@ -128,7 +128,7 @@ def test_a_plain_refresh_gives_way_and_names_the_reader(company: str, monkeypatc
             error = failure_of(refresh)
         assert isinstance(error, LockUnavailable)
         assert reading.info.backend_pid in [holder.pid for holder in error.holders]
-        assert f"CredentialRotationReport.refresh(concurrently=False, using='{company}')" in str(error)
+        assert f"python manage.py pgrefreshmv pam CredentialRotationReport --database {company}" in str(error)
         CredentialRotationReport.refresh(concurrently=True, using=company)
     assert served > 0
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from pam.models import AuditLog
 from pam.monitoring.charts import months_svg
 from pam.monitoring.examine import examine
-from pam.postgres.errors import sqlstate
+from pam.postgres.errors import said
 
 
 @require_safe
@@ -24,7 +24,7 @@ def database(request: HttpRequest) -> HttpResponse:
     try:
         state = examine(connections[alias], now)
     except Error as error:
-        context["reason"] = f"It could not be told: {str(error).strip()} (SQLSTATE {sqlstate(error)})"
+        context["reason"] = f"It could not be told: {said(error)}"
     else:
         # The library escapes what it writes.
         months = mark_safe(months_svg(state.months, now))  # noqa: S308

@@ -9,6 +9,7 @@ from django.core.management import CommandError
 from django.db import Error, connections
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
 
 from pam.explain.judge import Verdict
 from pam.health.advice import Advice, Status
@@ -22,7 +23,7 @@ from pam.monitoring.size_history import measure
 from pam.monitoring.size_report import SizeReport
 from pam.monitoring.size_report import report as size_report
 from pam.monitoring.verdicts import require_tables, verdicts_on
-from pam.postgres.errors import sqlstate
+from pam.postgres.errors import said
 from pam.postgres.index_usage import IndexUsage
 from pam.workload import QUERIES
 
@@ -106,7 +107,7 @@ def _section(look: Callable[[], T]) -> Section[T]:
     except CommandError as error:
         return Section(None, str(error))
     except Error as error:
-        return Section(None, f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}).")
+        return Section(None, capfirst(said(error)))
 
 
 def page(found: Report) -> str:

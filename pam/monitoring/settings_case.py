@@ -12,7 +12,7 @@ from pam.explain.spills import enough, run
 from pam.health.advice import Asked, Case
 from pam.health.settings import NAMES
 from pam.postgres import catalog, disk
-from pam.postgres.errors import MenshunError, sqlstate
+from pam.postgres.errors import MenshunError, said
 from pam.postgres.locks import read_only
 from pam.postgres.server_counters import read_counters
 from pam.postgres.server_machine import Machine, this_machine
@@ -94,5 +94,4 @@ def _ask(alias: str, query: Query, sample: Sample, most: int) -> Asked:
         return Asked(query, None, error=str(error))
     except Error as error:
         connections[alias].ensure_connection()
-        said = str(error).strip().partition("\n")[0]
-        return Asked(query, found, error=f"the server said: {said} (SQLSTATE {sqlstate(error)})")
+        return Asked(query, found, error=said(error))

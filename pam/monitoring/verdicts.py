@@ -9,7 +9,7 @@ from pam.explain.plans import explain
 from pam.explain.sample import Sample
 from pam.models import PHASE_1
 from pam.postgres import catalog
-from pam.postgres.errors import TableMissing, sqlstate
+from pam.postgres.errors import TableMissing, said
 from pam.postgres.locks import read_only
 from pam.workload import QUERIES
 
@@ -38,8 +38,7 @@ def verdicts_on(alias: str, names: Iterable[str], *, analyze: bool, timeout_ms: 
                 rows = query.build(sample)
             facts = explain(alias, rows, analyze=analyze, timeout_ms=timeout_ms)
         except Error as error:
-            told = f"the server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})"
-            verdicts.append(Verdict(name, (told,), (), None, None))
+            verdicts.append(Verdict(name, (said(error),), (), None, None))
         else:
             verdicts.append(judge(query, facts, there))
     return verdicts

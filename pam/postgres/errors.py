@@ -102,6 +102,13 @@ def sqlstate(error: BaseException) -> str | None:
     return None
 
 
+def said(error: BaseException) -> str:
+    """What went wrong, as a sentence: the server's words with their SQLSTATE; without one, those of our own side."""
+    code, text = sqlstate(error), str(error).strip()
+    is_ours = isinstance(error, MenshunError) or code is None
+    return text if is_ours else f"the server said: {text} (SQLSTATE {code})."
+
+
 def detail(error: Error) -> str:
     """The server's DETAIL line of an error, or an empty text."""
     diagnostics = getattr(error.__cause__, "diag", None)
@@ -121,7 +128,7 @@ def build_failed(error: Error, doing: str, is_connected: bool, left: str = "") -
     reason = {
         QUERY_CANCELED: "it was cancelled.",
         LOCK_NOT_AVAILABLE: "a lock or an older transaction, named above, did not end within the time allowed.",
-    }.get(code or "", f"the server said: {str(error).strip()} (SQLSTATE {code}).")
+    }.get(code or "", said(error))
     return BuildFailed(f"{doing}: {reason} {left}\n{NEXT}")
 
 

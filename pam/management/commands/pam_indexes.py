@@ -19,7 +19,7 @@ from pam.management.findings import as_json, write_findings
 from pam.monitoring.declared_indexes import Declared
 from pam.monitoring.index_report import command, index_report
 from pam.postgres.counters import COULD_NOT_TELL
-from pam.postgres.errors import MenshunError, sqlstate
+from pam.postgres.errors import said
 from pam.postgres.index_usage import IndexUsage
 
 
@@ -56,10 +56,9 @@ class Command(BaseCommand):
         try:
             self._handle(database, also, options)
         except Error as error:
-            # No connection is told as a sentence already.
-            said = str(error).strip() + ("" if isinstance(error, MenshunError) else f" (SQLSTATE {sqlstate(error)})")
             raise CommandError(
-                f"The indexes of {database} could not be looked at: {said}\nTry again: {command(database, also)}",
+                f"The indexes of {database} could not be looked at: {said(error)}\n"
+                f"Try again: {command(database, also)}",
                 returncode=COULD_NOT_TELL,
             ) from error
 

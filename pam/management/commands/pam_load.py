@@ -12,12 +12,13 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.text import capfirst
 from tqdm import tqdm
 
 from pam.company.load import Wish, load, settle
 from pam.company.profiles import PROFILES
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import UNIQUE_VIOLATION, run_again, sqlstate
+from pam.postgres.errors import UNIQUE_VIOLATION, run_again, said, sqlstate
 from pam.role_file import read_roles
 
 ROLES = Path(__file__).resolve().parents[2] / "data" / "entra_directory_roles.json"
@@ -62,9 +63,7 @@ class Command(BaseCommand):
             cure = f"When that is settled, begin anew: {again}"
             if sqlstate(error) == UNIQUE_VIOLATION:
                 cure = f"Rows of this seed are there already. Take another one: {command} --seed {seed + 1}{rest}"
-            raise CommandError(
-                f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}). No row of it was kept. {cure}"
-            ) from error
+            raise CommandError(f"{capfirst(said(error))} No row of it was kept. {cure}") from error
         except KeyboardInterrupt as interrupt:
             raise CommandError(
                 f"Stopped; no row of it was kept. VACUUM gives its space back. Begin anew: {again}"

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 
 from pam.management.arguments import size
+from pam.monitoring.report import page, report
 
 
 class Command(BaseCommand):
@@ -29,9 +30,6 @@ class Command(BaseCommand):
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, choices=tuple(connections))
 
     def handle(self, *, database: str, output: Path | None, **options: Any) -> None:
-        # Only here: charts are slow to load.
-        from pam.monitoring.report import page, report
-
         if output and (output.is_dir() or not output.parent.is_dir()):
             raise CommandError(f"{output} is no place for a file. Name one in a folder that is there: --output FILE")
         found = report(database, timezone.now(), memory=options["memory"], budget=options["budget"])

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.utils.text import capfirst
 
 from pam.health.advice import Advice, Case, Status
 from pam.health.settings import advise, dangers
 from pam.management.arguments import size
 from pam.management.findings import as_json, write_findings
 from pam.monitoring.settings_case import CannotTell, gather
-from pam.postgres.errors import sqlstate
+from pam.postgres.errors import said
 
 CANNOT_TELL = 2
 FOLLOWS = {"reload": "SELECT pg_reload_conf();", "restart": "restart the server.", "new sessions": "connect anew."}
@@ -41,14 +42,8 @@ class Command(BaseCommand):
         except CannotTell as error:
             raise CommandError(str(error), returncode=CANNOT_TELL) from error
         except Error as error:
-            told = (
-                f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)})."
-                if sqlstate(error)
-                else str(error)
-            )
-            raise CommandError(
-                f"{told} Then look again: python manage.py pam_settings --database {database}", returncode=CANNOT_TELL
-            ) from error
+            again = f"python manage.py pam_settings --database {database}"
+            raise CommandError(f"{capfirst(said(error))} Then look again: {again}", returncode=CANNOT_TELL) from error
         advice, findings, notes = advise(case), dangers(case), _notes(case, database)
         if options["json"]:
             document = {

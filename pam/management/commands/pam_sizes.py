@@ -9,13 +9,15 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from pam.management.arguments import size
 from pam.management.findings import write_findings
 from pam.management.sizes_shown import as_document, lines
+from pam.monitoring.charts import write_growth
 from pam.monitoring.size_history import keep, measure
 from pam.monitoring.size_report import SizeReport, report
-from pam.postgres.errors import MenshunError, run_again, sqlstate
+from pam.postgres.errors import MenshunError, run_again, said
 
 FORMATS = (".svg", ".png")
 FINDINGS, UNKNOWN = 1, 2
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             error.returncode = UNKNOWN
             raise
         except Error as error:
-            told = f"The server said: {str(error).strip()} (SQLSTATE {sqlstate(error)}). Then run it again: {again}"
+            told = f"{capfirst(said(error))} Then run it again: {again}"
             raise CommandError(told, returncode=UNKNOWN) from error
         if options["chart"]:
             _draw(options["chart"], found)
@@ -79,9 +81,6 @@ class Command(BaseCommand):
 
 
 def _draw(file: Path, found: SizeReport) -> None:
-    # Only here: the library is slow to load.
-    from pam.monitoring.charts import write_growth
-
     try:
         write_growth(file, found.curves, found.growth, found.ceilings)
     except OSError as error:

@@ -15,7 +15,7 @@ from pam.health.months import MonthlyFacts, present
 from pam.management.findings import as_json, write_findings
 from pam.monitoring.examine import Examination, examine
 from pam.partitions.plan import months_ahead
-from pam.postgres.errors import sqlstate
+from pam.postgres.errors import said
 
 FINDINGS, COULD_NOT_TELL = 1, 2
 
@@ -35,10 +35,8 @@ class Command(BaseCommand):
         try:
             found = examine(connections[database], now)
         except Error as error:
-            code = sqlstate(error)
-            said = f"the server said: {str(error).strip()} (SQLSTATE {code})." if code else str(error).strip()
             raise CommandError(
-                f"It could not be told: {said} Try again: python manage.py pam_status --database {database}",
+                f"It could not be told: {said(error)} Try again: python manage.py pam_status --database {database}",
                 returncode=COULD_NOT_TELL,
             ) from error
         if options["json"]:
