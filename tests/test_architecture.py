@@ -15,6 +15,7 @@ LAYERS = [
     "errors",
     "querysets",
     "models",
+    "trail",
     "partitions",
     "role_file",
     "directory_roles",

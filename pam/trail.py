@@ -1,0 +1,108 @@
+"""The trail: what somebody does here is written down in the transaction that does it, or it is not done."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models, router
+from django.http import HttpRequest
+
+from pam.models import AuditLog, PrivilegedUser, ServiceIdentity
+from pam.models.audit import EventType, Result, Severity
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who does something, from where, and in which request. A request may do several things: they share its id."""
+
+    upn: str
+    display_name: str
+    source_ip: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+    http_method: str | None = None
+    endpoint: str | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        """The origin of what a request does; a stranger has no name. The address is that of the connection."""
+        user = request.user
+        if not hasattr(request, "trail_id"):
+            request.trail_id = str(uuid.uuid4())  # type: ignore[attr-defined]
+        return cls(
+            upn=user.get_username().lower(),
+            display_name=user.get_full_name() if user.is_authenticated else "",
+            source_ip=request.META.get("REMOTE_ADDR") or None,
+            user_agent=request.headers.get("User-Agent"),
+            request_id=request.trail_id,  # type: ignore[attr-defined]
+            http_method=request.method,
+            endpoint=request.path[:255],
+        )
+
+
+def record(
+    origin: Origin,
+    event_type: EventType,
+    action: str,
+    description: str,
+    *,
+    target: models.Model | None = None,
+    previous: Mapping[str, Any] | None = None,
+    new: Mapping[str, Any] | None = None,
+    details: str | None = None,
+    result: Result = Result.SUCCESS,
+    severity: Severity = Severity.INFO,
+    using: str | None = None,
+) -> AuditLog:
+    """Write down what was done to `target`: in the caller's transaction, so that one is not without the other.
+
+    `action` is verb and object in the past, as in `assignment.revoked`. `previous` and `new` are the values that
+    changed, by column. Lock: ROW EXCLUSIVE on `audit_logs`, which waits for nobody who reads or writes. Errors: the
+    database's own.
+    """
+    alias = using or router.db_for_write(AuditLog)
+    event = AuditLog(
+        event_type=event_type,
+        action=action,
+        result=result,
+        severity=severity,
+        description=description,
+        details=details,
+        previous_values=_plain(previous),
+        new_values=_plain(new),
+        actor_user=PrivilegedUser.objects.using(alias).filter(upn=origin.upn).first(),
+        actor_upn=origin.upn or None,
+        actor_display_name=origin.display_name or None,
+        source_ip=origin.source_ip,
+        user_agent=origin.user_agent,
+        request_id=origin.request_id,
+        http_method=origin.http_method,
+        api_endpoint=origin.endpoint,
+        **_about(target),
+    )
+    event.save(using=alias, force_insert=True)
+    return event
+
+
+def _about(target: models.Model | None) -> dict[str, Any]:
+    if target is None:
+        return {}
+    return {
+        "target_user_id": target.pk if isinstance(target, PrivilegedUser) else getattr(target, "user_id", None),
+        "target_service_identity_id": (
+            target.pk if isinstance(target, ServiceIdentity) else getattr(target, "service_identity_id", None)
+        ),
+        "target_resource_type": target._meta.model_name,
+        "target_resource_id": str(target.pk),
+        "target_resource_name": str(target)[:255],
+    }
+
+
+def _plain(values: Mapping[str, Any] | None) -> Any:
+    """As JSON has it: times in ISO 8601, numbers and texts as they are."""
+    if values is None:
+        return None
+    return json.loads(json.dumps(dict(values), cls=DjangoJSONEncoder))
