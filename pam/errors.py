@@ -1,5 +1,7 @@
 """The errors that code using the models meets: facts as attributes, and a text that ends with what to do next."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -42,3 +44,32 @@ class TooManyWordsError(PamError, ValueError):
             f"A search of {words} words; at most {most} are allowed. Nothing was searched. "
             "Search again with fewer words."
         )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row that stands in the way of all the others, and why."""
+
+    row: str
+    why: str
+
+
+class DutyRefusedError(PamError):
+    """Some of the rows cannot be done; nothing was done to any of them. `problems` names every one that cannot."""
+
+    def __init__(self, *, action: str, asked: int, problems: Sequence[Problem]) -> None:
+        self.action = action
+        self.asked = asked
+        self.problems = tuple(problems)
+        why = " ".join(f"{problem.row}: {problem.why}." for problem in self.problems)
+        super().__init__(
+            f"{action}: {len(self.problems)} of {asked} cannot be done, so nothing was done. {why} "
+            "Look at them again, and repeat it without those."
+        )
+
+
+class ReasonMissingError(PamError, ValueError):
+    """Somebody wants something done and does not say why; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("No reason was given, and nothing was done. State the reason and repeat it.")

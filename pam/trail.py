@@ -2,8 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -73,18 +74,69 @@ def record(
         details=details,
         previous_values=_plain(previous),
         new_values=_plain(new),
-        actor_user=PrivilegedUser.objects.using(alias).filter(upn=origin.upn).first(),
-        actor_upn=origin.upn or None,
-        actor_display_name=origin.display_name or None,
-        source_ip=origin.source_ip,
-        user_agent=origin.user_agent,
-        request_id=origin.request_id,
-        http_method=origin.http_method,
-        api_endpoint=origin.endpoint,
+        **_by(origin, alias),
         **_about(target),
     )
     event.save(using=alias, force_insert=True)
     return event
+
+
+@dataclass(frozen=True)
+class Change:
+    """One of many rows that the same was done to: what it is now, in words, and the values that changed, by column."""
+
+    target: models.Model
+    description: str
+    previous: Mapping[str, Any] | None = None
+    new: Mapping[str, Any] | None = None
+
+
+def record_all(
+    origin: Origin,
+    event_type: EventType,
+    action: str,
+    changes: Iterable[Change],
+    now: datetime,
+    *,
+    details: str | None = None,
+    severity: Severity = Severity.INFO,
+    using: str,
+) -> list[AuditLog]:
+    """Write down what was done to many rows at `now`, an event for each: as `record`, by one INSERT.
+
+    A target's name is asked of each: load them with what their names are made of.
+    """
+    actor = _by(origin, using)
+    events = [
+        AuditLog(
+            timestamp=now,
+            event_type=event_type,
+            action=action,
+            result=Result.SUCCESS,
+            severity=severity,
+            description=change.description,
+            details=details,
+            previous_values=_plain(change.previous),
+            new_values=_plain(change.new),
+            **actor,
+            **_about(change.target),
+        )
+        for change in changes
+    ]
+    return AuditLog.objects.using(using).bulk_create(events)
+
+
+def _by(origin: Origin, using: str) -> dict[str, Any]:
+    return {
+        "actor_user": PrivilegedUser.objects.using(using).filter(upn=origin.upn).first(),
+        "actor_upn": origin.upn or None,
+        "actor_display_name": origin.display_name or None,
+        "source_ip": origin.source_ip,
+        "user_agent": origin.user_agent,
+        "request_id": origin.request_id,
+        "http_method": origin.http_method,
+        "api_endpoint": origin.endpoint,
+    }
 
 
 def _about(target: models.Model | None) -> dict[str, Any]:

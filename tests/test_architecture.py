@@ -16,6 +16,7 @@ LAYERS = [
     "querysets",
     "models",
     "trail",
+    "duties",
     "partitions",
     "role_file",
     "directory_roles",
