@@ -1,4 +1,7 @@
-"""The branches meet: with this, a plain `migrate` means all phases, and the table of sizes. Empty, like every join."""
+"""The branches meet: with this, a plain `migrate` means all phases, the table of sizes and the permissions.
+
+Empty, like every join.
+"""
 
 from django.db import migrations
 
@@ -8,5 +11,6 @@ class Migration(migrations.Migration):
         ("pam", "0092_all_phases"),
         ("pam", "0014_phase3_reporting_views"),
         ("pam", "0020_size_snapshots"),
+        ("pam", "0021_duty_permissions"),
     ]
     operations = []

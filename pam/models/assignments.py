@@ -97,6 +97,12 @@ class RoleAssignment(CommonModel):
 
     class Meta:
         db_table = "role_assignments"
+        permissions = [
+            ("revoke_roleassignment", "Can revoke role assignments"),
+            ("end_emergency_roleassignment", "Can end emergency role assignments"),
+            ("certify_roleassignment", "Can certify role assignments"),
+            ("approve_roleassignment", "Can approve role assignments"),
+        ]
         indexes = [
             Index(fields=["user", "is_active", "expires_at"], name="ix_role_assignments_user_active"),
             Index(fields=["service_identity", "is_active", "expires_at"], name="ix_role_assignments_service_active"),

@@ -122,6 +122,9 @@ class AuditLog(TimeKeyedModel, MonthlyModel):
 
     class Meta:
         db_table = "audit_logs"
+        permissions = [
+            ("export_auditlog", "Can export audit logs"),
+        ]
         indexes = [
             Index(fields=["timestamp", "event_type"], name="ix_audit_logs_timestamp_type"),
             Index(fields=["actor_upn", "timestamp"], name="ix_audit_logs_actor_timestamp"),

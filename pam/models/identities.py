@@ -109,6 +109,10 @@ class ServiceIdentity(CommonModel):
 
     class Meta:
         db_table = "service_identities"
+        permissions = [
+            ("suspend_serviceidentity", "Can suspend service identities"),
+            ("reactivate_serviceidentity", "Can reactivate service identities"),
+        ]
         verbose_name_plural = "service identities"
         indexes = [
             Index(fields=["identity_type", "status"], name="ix_service_identities_type_status"),

@@ -78,6 +78,10 @@ class CredentialRotation(CommonModel):
 
     class Meta:
         db_table = "credential_rotations"
+        permissions = [
+            ("request_credentialrotation", "Can request credential rotations"),
+            ("retry_credentialrotation", "Can retry failed credential rotations"),
+        ]
         indexes = [
             Index(fields=["credential", "status"], name="ix_credential_rotations_cred_status"),
             Index(fields=["scheduled_date", "status"], name="ix_credential_rotations_scheduled"),

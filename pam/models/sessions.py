@@ -83,6 +83,9 @@ class Session(CommonModel, MonthlyModel):
 
     class Meta:
         db_table = "sessions"
+        permissions = [
+            ("terminate_session", "Can terminate sessions"),
+        ]
         indexes = [
             Index(fields=["user", "is_active", "last_activity"], name="ix_sessions_user_active"),
             Index(fields=["source_ip", "created_at"], name="ix_sessions_ip_created"),

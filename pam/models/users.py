@@ -61,6 +61,10 @@ class PrivilegedUser(CommonModel):
 
     class Meta:
         db_table = "privileged_users"
+        permissions = [
+            ("disable_privilegeduser", "Can disable privileged users"),
+            ("enable_privilegeduser", "Can enable privileged users"),
+        ]
         indexes = [
             Index(fields=["is_active", "department"], name="ix_privileged_users_active_department"),
             Index(fields=["risk_level", "risk_score"], name="ix_privileged_users_risk_level_score"),
