@@ -7,7 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import assignments
 from pam.models import RoleAssignment
 from pam.querysets.search import words_in
 
@@ -24,10 +26,42 @@ class AssignmentQuestions(QuestionFilter):
     }
 
 
+REVOKE = Duty(
+    name="revoke",
+    label="Revoke selected %(verbose_name_plural)s",
+    permission="revoke_roleassignment",
+    perform=assignments.revoke,
+    done="Role assignments revoked",
+)
+CERTIFY = Duty(
+    name="certify",
+    label="Certify selected %(verbose_name_plural)s",
+    permission="certify_roleassignment",
+    perform=assignments.certify,
+    done="Role assignments certified",
+)
+APPROVE = Duty(
+    name="approve",
+    label="Approve selected %(verbose_name_plural)s",
+    permission="approve_roleassignment",
+    perform=assignments.approve,
+    done="Role assignments approved",
+)
+END_EMERGENCY = Duty(
+    name="end_emergency",
+    label="End selected emergency %(verbose_name_plural)s",
+    permission="end_emergency_roleassignment",
+    perform=assignments.end_emergency,
+    done="Emergency role assignments ended",
+)
+
+
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(CommonAdmin):
     """A role in somebody's hands: since when, until when, by whose word."""
 
+    noun = "assignment"
+    actions = (*CommonAdmin.actions, REVOKE, CERTIFY, APPROVE, END_EMERGENCY)
     list_display = (
         "directory_role",
         "user",

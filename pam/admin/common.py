@@ -8,11 +8,14 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import DataError, IntegrityError, models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
+from pam.admin.duties import DutyAdmin
 from pam.admin.filters import DeletedFilter
 from pam.admin.forms import STALE, CommonForm
 from pam.admin.table import TableAdmin
+from pam.admin.trail import TrailedAdmin
 from pam.errors import StaleRowError
 from pam.models.base import CommonModel
+from pam.trail import Change
 
 REMARKS = ("Remarks", {"fields": ("classification", "compliance_tags", "retention_date", "metadata")})
 # Who and when; the rest of it is for the eyes only, and `version` is a hidden field (see CommonForm).
@@ -20,11 +23,11 @@ HISTORY = ("id", "created_at", "created_by", "updated_at", "updated_by", "is_del
 RECORD = ("Record", {"fields": ("version", *HISTORY)})
 
 
-class CommonAdmin(TableAdmin):
+class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     """Rows are never deleted but marked, a stale form is refused with a message, and the writer's name is kept."""
 
     form = CommonForm
-    actions = ("restore",)
+    actions: Any = ("restore",)
     # Django turns an emptied text into "" even where unknown is NULL.
     formfield_overrides = {models.TextField: {"empty_value": None}}
 
@@ -65,6 +68,14 @@ class CommonAdmin(TableAdmin):
         names = [str(row) for row in objs]
         return names, {str(self.opts.verbose_name_plural): len(names)}, set(), []
 
+    def deletion(self, row: CommonModel) -> Change:
+        """A row is only marked."""
+        return Change(row, self.sentence("deleted", row), {"is_deleted": False}, {"is_deleted": True})
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """One that is marked already is not deleted again."""
+        return super().log_deletions(request, [row for row in queryset if not row.is_deleted])
+
     def delete_model(self, request: HttpRequest, obj: CommonModel) -> None:
         obj.soft_delete()
 
@@ -76,14 +87,21 @@ class CommonAdmin(TableAdmin):
         """Take the mark of deletion off again, from all of the selected rows or from none."""
         try:
             with transaction.atomic(using=queryset.db):
-                LogEntry.objects.log_actions(
-                    cast("int", request.user.pk), list(queryset.deleted()), CHANGE, "Restored."
-                )
+                rows = list(queryset.deleted())
+                LogEntry.objects.log_actions(cast("int", request.user.pk), rows, CHANGE, "Restored.")
+                self.record(request, "restored", [self._restoration(row) for row in rows])
                 restored = queryset.restore()
         except IntegrityError as error:
             self.message_user(request, _refusal(error), messages.ERROR)
         else:
             self.message_user(request, f"Restored: {restored}.", messages.SUCCESS)
+
+    def _restoration(self, row: CommonModel) -> Change:
+        return Change(row, self.sentence("restored", row), {"is_deleted": True}, {"is_deleted": False})
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        view = super().changelist_view
+        return self._message_if_refused(request, lambda: view(request, extra_context))
 
     def changeform_view(
         self,

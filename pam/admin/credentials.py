@@ -5,7 +5,9 @@ from datetime import timedelta
 from django.contrib import admin
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import rotations
 from pam.models import Credential
 
 
@@ -20,10 +22,21 @@ class CredentialQuestions(QuestionFilter):
     }
 
 
+REQUEST_ROTATION = Duty(
+    name="request_rotation",
+    label="Request a rotation of selected %(verbose_name_plural)s",
+    permission="request_credentialrotation",
+    perform=rotations.request,
+    done="Credential rotations requested",
+)
+
+
 @admin.register(Credential)
 class CredentialAdmin(CommonAdmin):
     """A secret: its place in the vault, its end, its renewal."""
 
+    noun = "credential"
+    actions = (*CommonAdmin.actions, REQUEST_ROTATION)
     list_display = ("name", "credential_type", "service_identity", "status", "expires_at", "next_rotation_date")
     list_filter = (CredentialQuestions, "credential_type", "status", "auto_rotation_enabled")
     list_select_related = ("service_identity",)

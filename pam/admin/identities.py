@@ -5,7 +5,9 @@ from datetime import timedelta
 from django.contrib import admin
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import identities
 from pam.models import ServiceIdentity
 
 
@@ -20,10 +22,28 @@ class IdentityQuestions(QuestionFilter):
     }
 
 
+SUSPEND = Duty(
+    name="suspend",
+    label="Suspend selected %(verbose_name_plural)s",
+    permission="suspend_serviceidentity",
+    perform=identities.suspend,
+    done="Service identities suspended",
+)
+REACTIVATE = Duty(
+    name="reactivate",
+    label="Reactivate selected %(verbose_name_plural)s",
+    permission="reactivate_serviceidentity",
+    perform=identities.reactivate,
+    done="Service identities reactivated",
+)
+
+
 @admin.register(ServiceIdentity)
 class ServiceIdentityAdmin(CommonAdmin):
     """Something that runs with privileges, and who answers for it."""
 
+    noun = "identity"
+    actions = (*CommonAdmin.actions, SUSPEND, REACTIVATE)
     list_display = ("name", "identity_type", "environment", "owner_upn", "status", "risk_level", "expires_at")
     list_filter = (IdentityQuestions, "identity_type", "environment", "status", "criticality", "risk_level")
     search_fields = ("name", "description")

@@ -10,6 +10,7 @@ from pam.models import DirectoryRole
 class DirectoryRoleAdmin(CommonAdmin):
     """A role of Entra and the rules for getting it."""
 
+    noun = "role"
     list_display = ("role_name", "category", "is_privileged", "is_enabled", "risk_level", "assignment_count")
     list_filter = ("is_privileged", "is_enabled", "is_built_in", "risk_level", "category")
     search_fields = ("role_name", "description")

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import rotations
 from pam.models import Credential, CredentialRotation
 
 
@@ -20,10 +22,21 @@ class RotationQuestions(QuestionFilter):
     }
 
 
+RETRY = Duty(
+    name="retry",
+    label="Retry selected failed %(verbose_name_plural)s",
+    permission="retry_credentialrotation",
+    perform=rotations.retry,
+    done="Credential rotations scheduled again",
+)
+
+
 @admin.register(CredentialRotation)
 class CredentialRotationAdmin(CommonAdmin):
     """One renewal of one credential."""
 
+    noun = "rotation"
+    actions = (*CommonAdmin.actions, RETRY)
     list_display = ("credential", "rotation_type", "status", "scheduled_date", "completed_at", "verification_status")
     list_filter = (RotationQuestions, "status", "rotation_type", "verification_status", "scheduled_date")
     list_select_related = ("credential",)

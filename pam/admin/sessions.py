@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import sessions
 from pam.models import PrivilegedUser, Session
 
 HIDDEN = "session_token_hash"
@@ -24,10 +26,21 @@ class SessionQuestions(QuestionFilter):
     }
 
 
+TERMINATE = Duty(
+    name="terminate",
+    label="Terminate selected %(verbose_name_plural)s",
+    permission="terminate_session",
+    perform=sessions.terminate,
+    done="Sessions terminated",
+)
+
+
 @admin.register(Session)
 class SessionAdmin(CommonAdmin):
     """A sign-in as it was recorded; only its end and what people think of it can be edited. The hash is never shown."""
 
+    noun = "session"
+    actions = (*CommonAdmin.actions, TERMINATE)
     list_display = ("user", "source_ip", "country_code", "last_activity", "is_active", "is_suspicious", "risk_score")
     list_filter = (SessionQuestions, "is_active", "is_suspicious", "authentication_method", "last_activity")
     list_select_related = ("user",)

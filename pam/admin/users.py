@@ -3,7 +3,9 @@
 from django.contrib import admin
 
 from pam.admin.common import CommonAdmin
+from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.duties import sessions, users
 from pam.models import PrivilegedUser
 
 
@@ -16,10 +18,35 @@ class UserQuestions(QuestionFilter):
     }
 
 
+DISABLE = Duty(
+    name="disable",
+    label="Disable selected %(verbose_name_plural)s",
+    permission="disable_privilegeduser",
+    perform=users.disable,
+    done="Privileged users disabled",
+)
+ENABLE = Duty(
+    name="enable",
+    label="Enable selected %(verbose_name_plural)s",
+    permission="enable_privilegeduser",
+    perform=users.enable,
+    done="Privileged users enabled",
+)
+TERMINATE_SESSIONS = Duty(
+    name="terminate_sessions",
+    label="Terminate all sessions of selected %(verbose_name_plural)s",
+    permission="terminate_session",
+    perform=sessions.terminate_of_users,
+    done="Sessions terminated",
+)
+
+
 @admin.register(PrivilegedUser)
 class PrivilegedUserAdmin(CommonAdmin):
     """An administrative account and the person behind it."""
 
+    noun = "user"
+    actions = (*CommonAdmin.actions, DISABLE, ENABLE, TERMINATE_SESSIONS)
     list_display = ("upn", "display_name", "department", "is_active", "risk_level", "compliance_status", "last_sign_in")
     list_filter = (UserQuestions, "is_active", "blocked_sign_in", "risk_level", "compliance_status")
     search_fields = ("upn", "display_name", "email")
