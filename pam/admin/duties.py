@@ -106,7 +106,7 @@ class Duty:
             "title": self.label % model_format_dict(model_admin.opts),
             "opts": model_admin.opts,
             "media": model_admin.media,
-            "duty": self,
+            "action": self.name,
             "rows": rows,
             "count": len(seen),
             "names": model_ngettext(model_admin.opts, len(seen)),

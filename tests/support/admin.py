@@ -24,7 +24,11 @@ def url(model: type[models.Model], page: str, row: models.Model | None = None) -
 
 def open_form(client: Client, address: str) -> dict[str, Any]:
     """What the form at this address sends back, name by name, when nobody touches it."""
-    response = client.get(address)
+    return open_page(client.get(address))
+
+
+def open_page(response: Any) -> dict[str, Any]:
+    """What the form of this page sends back when nobody touches it."""
     assert response.status_code == 200, response
     parser = _FormParser()
     parser.feed(response.content.decode())
