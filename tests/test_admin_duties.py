@@ -244,7 +244,7 @@ def test_what_cannot_be_written_down_is_not_done(browser: Client) -> None:
     page = select(browser, "disable", row)
     with no_trail():
         (message,) = told(confirm(browser, page))
-    assert message.startswith("The database refused this, and nothing was done:")
+    assert message.startswith("The database refused this, and nothing was changed:")
     assert "no_trail" in message
     row.refresh_from_db()
     assert (row.is_active, row.version) == (True, 1)

@@ -22,9 +22,14 @@ class AccountAdmin(TrailedAdmin, UserAdmin):  # type: ignore[type-arg]
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Django's page for a new password works outside of a transaction."""
-        with transaction.atomic(using=router.db_for_write(User)):
-            page: HttpResponse = super().user_change_password(request, id, form_url)
-        return page
+        view = super().user_change_password
+
+        def in_transaction() -> HttpResponse:
+            with transaction.atomic(using=router.db_for_write(User)):
+                page: HttpResponse = view(request, id, form_url)
+            return page
+
+        return self.message_if_refused(request, in_transaction)
 
 
 @admin.register(Group)

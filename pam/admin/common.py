@@ -1,19 +1,19 @@
 """What the pages of the tables with the common columns share: versions, deletion that can be undone, who and when."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import DataError, IntegrityError, models, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db import IntegrityError, models, transaction
+from django.http import HttpRequest
 
 from pam.admin.duties import DutyAdmin
 from pam.admin.filters import DeletedFilter
-from pam.admin.forms import STALE, CommonForm
+from pam.admin.forms import CommonForm
+from pam.admin.refusals import refusal
 from pam.admin.table import TableAdmin
 from pam.admin.trail import TrailedAdmin
-from pam.errors import StaleRowError
 from pam.models.base import CommonModel
 from pam.trail import Change
 
@@ -92,39 +92,9 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
                 self.record(request, "restored", [self._restoration(row) for row in rows])
                 restored = queryset.restore()
         except IntegrityError as error:
-            self.message_user(request, _refusal(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         else:
             self.message_user(request, f"Restored: {restored}.", messages.SUCCESS)
 
     def _restoration(self, row: CommonModel) -> Change:
         return Change(row, self.sentence("restored", row), {"is_deleted": True}, {"is_deleted": False})
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        view = super().changelist_view
-        return self._message_if_refused(request, lambda: view(request, extra_context))
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        view = super().changeform_view
-        return self._message_if_refused(request, lambda: view(request, object_id, form_url, extra_context))
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        view = super().delete_view
-        return self._message_if_refused(request, lambda: view(request, object_id, extra_context))
-
-    def _message_if_refused(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
-        """The form has looked for staleness and broken rules; somebody may come between that look and the save."""
-        try:
-            return view()
-        except (StaleRowError, IntegrityError, DataError) as error:
-            self.message_user(request, _refusal(error), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
-
-def _refusal(error: Exception) -> str:
-    return STALE if isinstance(error, StaleRowError) else f"The database refused this, and nothing was changed: {error}"

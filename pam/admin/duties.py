@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from pam.admin.refusals import refusal
 from pam.duties.work import Mandate, Seen
 from pam.errors import DutyRefusedError
-from pam.postgres.errors import said
 from pam.trail import Origin
 
 # How many rows one duty takes, and how many of them the page lists.
@@ -79,8 +79,7 @@ class Duty:
         except DutyRefusedError as error:
             return self._page(model_admin, request, seen, problems=error.problems)
         except DatabaseError as error:
-            refusal = f"The database refused this, and nothing was done: {said(error)}"
-            model_admin.message_user(request, refusal, messages.ERROR)
+            model_admin.message_user(request, refusal(error), messages.ERROR)
         else:
             model_admin.message_user(request, f"{self.done}: {count:,}.", messages.SUCCESS)
         return None

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.db import models, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from pam.admin.refusals import RefusalAdmin
 from pam.models.audit import EventType, Severity
 from pam.postgres.fields import HexDigestField
 from pam.trail import Change, Origin, record_all
@@ -18,7 +18,7 @@ BOOKKEEPING = {"version", "updated_at", "updated_by"}
 SECRET = "(not shown)"  # noqa: S105 (it stands in place of one)
 
 
-class TrailedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TrailedAdmin(RefusalAdmin):
     """Django tells here what was added, changed and deleted; the history that it keeps by itself stays.
 
     `noun` begins the actions: `assignment.changed`. An event that cannot be written undoes the edit.

@@ -109,6 +109,12 @@ def said(error: BaseException) -> str:
     return text if is_ours else f"the server said: {text} (SQLSTATE {code})."
 
 
+def primary(error: Error) -> str:
+    """The server's words without its DETAIL, which may show a row; without a server, our own side's."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return getattr(diagnostics, "message_primary", None) or str(error).strip()
+
+
 def detail(error: Error) -> str:
     """The server's DETAIL line of an error, or an empty text."""
     diagnostics = getattr(error.__cause__, "diag", None)

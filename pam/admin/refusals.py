@@ -1,0 +1,49 @@
+"""What the database refuses is told on the page, and nobody meets a traceback."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import DatabaseError, DataError, IntegrityError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from pam.admin.forms import STALE
+from pam.errors import StaleRowError
+from pam.postgres.errors import primary
+
+
+class RefusalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Forms look for staleness and broken rules; somebody may come between that look and the save."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        view = super().changelist_view
+        return self.message_if_refused(request, lambda: view(request, extra_context))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        view = super().changeform_view
+        return self.message_if_refused(request, lambda: view(request, object_id, form_url, extra_context))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        view = super().delete_view
+        return self.message_if_refused(request, lambda: view(request, object_id, extra_context))
+
+    def message_if_refused(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
+        """The view's transaction is over when an error arrives here, so nothing of it is left."""
+        try:
+            return view()
+        except (StaleRowError, IntegrityError, DataError) as error:
+            self.message_user(request, refusal(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+def refusal(error: StaleRowError | DatabaseError) -> str:
+    """For a reader, in one sentence; without the row that was refused, which may not be for his eyes."""
+    if isinstance(error, StaleRowError):
+        return STALE
+    return f"The database refused this, and nothing was changed: {primary(error)}"
