@@ -17,6 +17,7 @@ LAYERS = [
     "models",
     "trail",
     "duties",
+    "staff_roles",
     "partitions",
     "role_file",
     "directory_roles",

@@ -73,8 +73,9 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
         return Change(row, self.sentence("deleted", row), {"is_deleted": False}, {"is_deleted": True})
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """One that is marked already is not deleted again."""
-        return super().log_deletions(request, [row for row in queryset if not row.is_deleted])
+        """One that is marked already is not deleted again, nor told to be."""
+        rows = _locked(queryset) if isinstance(queryset, models.QuerySet) else queryset
+        return super().log_deletions(request, [row for row in rows if not row.is_deleted])
 
     def delete_model(self, request: HttpRequest, obj: CommonModel) -> None:
         obj.soft_delete()
@@ -87,7 +88,7 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
         """Take the mark of deletion off again, from all of the selected rows or from none."""
         try:
             with transaction.atomic(using=queryset.db):
-                rows = list(queryset.deleted())
+                rows = list(_locked(queryset.deleted()))
                 LogEntry.objects.log_actions(cast("int", request.user.pk), rows, CHANGE, "Restored.")
                 self.record(request, "restored", [self._restoration(row) for row in rows])
                 restored = queryset.restore()
@@ -98,3 +99,8 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
 
     def _restoration(self, row: CommonModel) -> Change:
         return Change(row, self.sentence("restored", row), {"is_deleted": True}, {"is_deleted": False})
+
+
+def _locked(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """Lock: FOR UPDATE on each row, in the order of their ids, as duties lock them: of two, one finds nothing to do."""
+    return rows.order_by("pk").select_for_update(of=("self",))

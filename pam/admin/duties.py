@@ -98,13 +98,12 @@ class Duty:
     def _page(self, model_admin: Any, request: HttpRequest, seen: Seen, **shown: Any) -> HttpResponse:
         """The rows, and the form or what stands in the way."""
         listed = list(seen)[:LISTED]
-        related = model_admin.list_select_related or None
-        rows = model_admin.get_queryset(request).select_related(*(related or (None,))).filter(pk__in=listed)
+        related = model_admin.list_select_related or ()
+        rows = model_admin.get_queryset(request).select_related(*related).filter(pk__in=listed)
         context = {
             **model_admin.admin_site.each_context(request),
             "title": self.label % model_format_dict(model_admin.opts),
             "opts": model_admin.opts,
-            "media": model_admin.media,
             "action": self.name,
             "rows": rows,
             "count": len(seen),

@@ -34,10 +34,15 @@ class RefusalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.message_if_refused(request, lambda: view(request, object_id, extra_context))
 
     def message_if_refused(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
-        """The view's transaction is over when an error arrives here, so nothing of it is left."""
+        """The view's transaction is over when an error arrives here, so nothing of it is left.
+
+        A page that was only to be shown would lead to itself for ever: there the error is one of ours.
+        """
         try:
             return view()
         except (StaleRowError, IntegrityError, DataError) as error:
+            if request.method != "POST":
+                raise
             self.message_user(request, refusal(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
