@@ -190,6 +190,16 @@ def test_rows_that_are_gone_are_told(browser: Client) -> None:
     assert told(select(browser, "disable", row)) == ["None of these rows is there any more."]
 
 
+@pytest.mark.parametrize("key", ["1", "x\x00", "'; --", "", "\u202e", "9" * 10_000])
+def test_a_key_that_is_none_selects_nothing(browser: Client, key: str) -> None:
+    for model in (RoleAssignment, User):
+        data = {"action": "delete_selected", "_selected_action": key if model is not User else f"a{key}", "post": "yes"}
+        response = browser.post(url(model, "changelist"), data, follow=True)
+        assert response.status_code == 200
+        assert told(response) == ["Nothing was done: what was sent selects no row."]
+    assert not AuditLog.objects.exists()
+
+
 def many(count: int) -> list[PrivilegedUser]:
     return PrivilegedUser.objects.bulk_create(build(PrivilegedUser) for _ in range(count))
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
@@ -32,6 +34,16 @@ class RefusalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         view = super().delete_view
         return self.message_if_refused(request, lambda: view(request, object_id, extra_context))
+
+    def response_action(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Django asks the database for whatever is sent as the key of a row, and fails at what cannot be one."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError:
+            self.message_user(request, "Nothing was done: what was sent selects no row.", messages.ERROR)
+            return None
+        return super().response_action(request, *args, **options)
 
     def message_if_refused(self, request: HttpRequest, view: Callable[[], HttpResponse]) -> HttpResponse:
         """The view's transaction is over when an error arrives here, so nothing of it is left.
