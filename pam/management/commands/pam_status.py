@@ -53,8 +53,8 @@ class Command(BaseCommand):
             self.stdout.write(_told(table, now))
         for report in found.reports:
             if found.phases[-1].state == "applied":
-                as_of = f"{report.refreshed_at:%Y-%m-%d %H:%M} UTC" if report.refreshed_at else report.filling
-                self.stdout.write(f"{report.view}: as of {as_of}")
+                at = report.refreshed_at
+                self.stdout.write(f"{report.view}: " + (f"as of {at:%Y-%m-%d %H:%M} UTC" if at else report.filling))
         for sentence in found.unknown:
             self.stdout.write(self.style.NOTICE(f"not seen: {sentence}"))
         write_findings(self, found.findings)
