@@ -1,6 +1,7 @@
 """`manage.py` as a process of its own, as its user would run it, against a throw-away server."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,13 @@ def start(cluster: Cluster, *arguments: str, stderr: int = subprocess.STDOUT) ->
         text=True,
         stdout=subprocess.PIPE,
         stderr=stderr,
+        preexec_fn=_heed_ctrl_c,
     )
+
+
+def _heed_ctrl_c() -> None:
+    """A shell starts what runs in the background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(cluster: Cluster, *arguments: str) -> str:
