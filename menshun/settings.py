@@ -88,6 +88,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "menshun.formats"
 STATIC_URL = "static/"
 
 # What a migration or command reports as it goes is for the person who runs it.

@@ -107,3 +107,7 @@ def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strong locks are given up after three tries, so that a test of somebody in the way is soon over."""
     monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="where the browser's tests put pictures of the main pages")

@@ -14,6 +14,7 @@ HIDDEN = ("checksum", "signature")
 class AuditLogAdmin(ReadOnlyAdmin):
     """Every column of an event."""
 
+    when_empty = "They are written when somebody signs in, or does something to a row."
     list_display = (
         "timestamp",
         "event_type",

@@ -1,6 +1,6 @@
 """What the pages of all tables share, read-only ones too: nothing on them reads a whole table."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -15,6 +15,11 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     `search_fields` only tells Django that there is a search; `search()` is the search.
     """
+
+    # What to do where there are no rows at all, in a sentence.
+    when_empty: ClassVar[str] = (
+        "Add the first one, or load a made-up company: python manage.py pam_load --profile small"
+    )
 
     paginator = CappedPaginator
     list_per_page = 50
