@@ -2,8 +2,27 @@
 
 from typing import Any
 
+from csp.constants import NONE, SELF
+
 HOUR = 60 * 60
 YEAR = 365 * 24 * HOUR
+
+# What a page may load and run: files of this site. Nothing inline, so that text which somebody got into a page is text.
+# A checkout has it too: who develops there sees at once what would not work.
+PAGE_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 
 
 def security_settings(*, behind_proxy: bool) -> dict[str, Any]:

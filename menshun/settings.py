@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from menshun.environment import read_environment, secret, whole_number
-from menshun.security import security_settings, static_file_settings
+from menshun.security import PAGE_POLICY, security_settings, static_file_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgres")
@@ -15,6 +15,7 @@ ALLOWED_HOSTS = _environment.allowed_hosts
 # Django's own defaults, which a checkout has too: framed by nobody, nosniff, cookies that no script reads.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = PAGE_POLICY
 if not DEBUG:
     globals().update(security_settings(behind_proxy=False), **static_file_settings())
 
@@ -56,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # `runserver` finds static files by itself.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
+    "csp.middleware.CSPMiddleware",
     "menshun.nul_characters.refuse_nul_characters",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
