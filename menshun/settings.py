@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from menshun.environment import read_environment, secret, whole_number
+from menshun.security import PAGE_POLICY, security_settings, static_file_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgres")
@@ -11,6 +12,12 @@ _environment = read_environment(os.environ, embedded_folder=BASE_DIR / ".postgre
 SECRET_KEY = _environment.secret_key
 DEBUG = _environment.debug
 ALLOWED_HOSTS = _environment.allowed_hosts
+# Django's own defaults, which a checkout has too: framed by nobody, nosniff, cookies that no script reads.
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = PAGE_POLICY
+if not DEBUG:
+    globals().update(security_settings(behind_proxy=False), **static_file_settings())
 
 DATABASES = {"default": _environment.database}
 # psqlextra adds its features to this backend, which starts the embedded server and explains failed connections.
@@ -48,6 +55,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # `runserver` finds static files by itself.
+    *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
+    "csp.middleware.CSPMiddleware",
     "menshun.nul_characters.refuse_nul_characters",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -88,7 +98,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 USE_TZ = True
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "menshun.formats"
 STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
 
 # What a migration or command reports as it goes is for the person who runs it.
 LOGGING = {
@@ -96,5 +108,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"message": {"format": "{message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "message"}},
-    "loggers": {"pam": {"level": "INFO", "handlers": ["stderr"]}},
+    "loggers": {
+        "pam": {"level": "INFO", "handlers": ["stderr"]},
+        # By default Django tells an error of an installation by mail only, and there is nobody to send it to.
+        **({} if DEBUG else {"django": {"level": "WARNING", "handlers": ["stderr"]}}),
+    },
 }

@@ -14,6 +14,7 @@ from pytest_django import DjangoDbBlocker
 from tests.support.bulk import BEGIN, add_audit_rows
 from tests.support.clients import Client, checksums
 from tests.support.cluster import Cluster
+from tests.support.embedded import KEY
 from tests.support.manage import run
 from tests.support.months import add_sessions, left_over, partitions
 from tests.support.servers import ALIAS, DATABASE, server_under_alias
@@ -47,7 +48,7 @@ def dying(cluster: Cluster, how: str, when: int | str, road: str) -> "subprocess
     environment = {
         **os.environ,
         "DATABASE_URL": cluster.url(DATABASE),
-        "SECRET_KEY": "test",
+        "SECRET_KEY": KEY,
         "ALLOWED_HOSTS": "localhost",
     }
     return subprocess.run(

@@ -24,6 +24,7 @@ class Happened(PeriodFilter):
 class AuditLogAdmin(ReadOnlyAdmin):
     """Every column of an event."""
 
+    when_empty = "They are written when somebody signs in, or does something to a row."
     list_display = (
         "timestamp",
         "event_type",

@@ -50,6 +50,7 @@ class SessionAdmin(CommonAdmin):
 
     noun = "session"
     actions = (*CommonAdmin.actions, TERMINATE)
+    when_empty = "They begin by sign-ins, which the programs that use this database record."
     list_display = ("user", "source_ip", "country_code", "last_activity", "is_active", "is_suspicious", "risk_score")
     list_filter = (SessionQuestions, Began, "is_suspicious", "last_activity")
     list_select_related = ("user",)

@@ -43,6 +43,11 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     what rows refer to: references, each with the columns of the table that it leads to.
     """
 
+    # What to do where there are no rows at all, in a sentence.
+    when_empty: ClassVar[str] = (
+        "Add the first one, or load a made-up company: python manage.py pam_load --profile small"
+    )
+
     paginator = CappedPaginator
     list_per_page = 50
     # Both would count all rows: the second number beside a search, and the counts beside the filters.
