@@ -94,7 +94,8 @@ def test_each_part_reads_an_index_from_its_end() -> None:
         cursor.execute(
             "INSERT INTO sessions (id, session_token_hash, user_id, last_activity, expires_at, authentication_method,"
             " source_ip) SELECT gen_random_uuid(), encode(sha256(n::text::bytea), 'hex'), %s,"
-            " now() - n * interval '1 s', now() + interval '8 hours', 'mfa', '192.0.2.1' FROM generate_series(1, 3000) n",
+            " now() - n * interval '1 s', now() + interval '8 hours', 'mfa', '192.0.2.1'"
+            " FROM generate_series(1, 3000) n",
             [user.pk],
         )
         cursor.execute(
