@@ -75,9 +75,13 @@ def fill(alias: str, rows: int, months_back: int) -> None:
         cursor.execute(ROWS.read_text(encoding="utf-8"), {"rows": rows, "months": months_back})
         for _, definition in indexes:
             cursor.execute(definition)
-        for report in REPORTS:
-            cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(report._meta.db_table)))
     settle(alias)
+    # Only now the planner knows how many rows there are.
+    with connections[alias].cursor() as cursor:
+        for report in REPORTS:
+            view = sql.Identifier(report._meta.db_table)
+            cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view))
+            cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(view))
 
 
 @contextmanager
