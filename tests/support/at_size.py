@@ -82,6 +82,8 @@ def fill(alias: str, rows: int, months_back: int) -> None:
             view = sql.Identifier(report._meta.db_table)
             cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view))
             cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(view))
+    # Once more: who looked at the rows meanwhile, such as an autovacuum, kept them out of the visibility map.
+    settle(alias)
 
 
 @contextmanager
