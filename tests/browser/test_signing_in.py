@@ -45,7 +45,7 @@ def test_the_keyboard_is_enough(window: "Callable[..., Page]") -> None:
 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.innerText") == "Skip to main content"
-    page.get_by_role("searchbox").press("End")
+    page.locator("#searchbar").press("End")
     page.keyboard.type("anna")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=anna**")
