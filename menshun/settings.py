@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from menshun.environment import read_environment, secret, whole_number
+from menshun.proxies import read_proxies
 from menshun.security import PAGE_POLICY, security_settings, static_file_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,8 +17,10 @@ ALLOWED_HOSTS = _environment.allowed_hosts
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = PAGE_POLICY
+# Whose word is taken for who asks, and whether by HTTPS.
+PAM_TRUSTED_PROXIES = read_proxies(os.environ)
 if not DEBUG:
-    globals().update(security_settings(behind_proxy=False), **static_file_settings())
+    globals().update(security_settings(behind_proxy=bool(PAM_TRUSTED_PROXIES)), **static_file_settings())
 
 DATABASES = {"default": _environment.database}
 # psqlextra adds its features to this backend, which starts the embedded server and explains failed connections.
@@ -54,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "menshun.proxies.heed_proxies",
     "django.middleware.security.SecurityMiddleware",
     # `runserver` finds static files by itself.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
