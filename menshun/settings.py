@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "menshun.proxies.heed_proxies",
+    "menshun.healthz.answer_health",
     "django.middleware.security.SecurityMiddleware",
     # `runserver` finds static files by itself.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
