@@ -1,6 +1,7 @@
 """Settings; what differs between a checkout and an installation comes from the environment (see environment.py)."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from menshun.environment import read_environment, secret, whole_number
@@ -45,7 +46,7 @@ POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False
 INSTALLED_APPS = [
     "pam",
     "menshun",  # before staticfiles, whose runserver it extends
-    "django.contrib.admin",
+    "pam.apps.StaffSiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.postgres",
     "psqlextra",
+    "axes",
 ]
 
 MIDDLEWARE = [
@@ -70,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "menshun.urls"
@@ -98,6 +101,22 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Who fails to sign in too often waits: for each name at each address, so that a stranger locks out nobody but himself
+# (see also throttle.py). The audit log tells of it, so axes keeps no log of its own.
+AXES_HANDLER = "menshun.throttle.Counter"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "menshun.throttle.refuse"
+AXES_USERNAME_CALLABLE = "pam.sign_ins.typed_name"
+AXES_CLIENT_IP_CALLABLE = "menshun.throttle.address_of"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
