@@ -1,13 +1,18 @@
 """What happened: to be read, and nothing else."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
 from pam.admin.read_only import ReadOnlyAdmin
+from pam.differences import details_of, differences
 from pam.models import AuditLog
 
 # Programs verify these; to a reader they say nothing.
 HIDDEN = ("checksum", "signature")
+# What the page of an event says in its own words first.
+AS_RECORDED = ("details", "previous_values", "new_values")
 
 
 @admin.register(AuditLog)
@@ -31,7 +36,28 @@ class AuditLogAdmin(ReadOnlyAdmin):
     search_fields = ("description", "details")
     ordering = ("-timestamp",)
     # Ids and not the rows they name, which may be gone; the names stand beside them.
-    fields = tuple(field.attname for field in AuditLog._meta.concrete_fields if field.name not in HIDDEN)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": tuple(
+                    field.attname
+                    for field in AuditLog._meta.concrete_fields
+                    if field.name not in (*HIDDEN, *AS_RECORDED)
+                )
+            },
+        ),
+        ("As recorded", {"classes": ("collapse",), "fields": AS_RECORDED}),
+    )
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return not lookup.startswith(HIDDEN) and super().lookup_allowed(lookup, value, request)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """The page of an event, with what is made of it for a reader."""
+        event: AuditLog = options["obj"]
+        context |= {
+            "differences": differences(event.previous_values, event.new_values),
+            "details": details_of(event.details),
+        }
+        return super().render_change_form(request, context, *args, **options)
