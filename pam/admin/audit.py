@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from pam.admin.audit_around import around
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.differences import details_of, differences
 from pam.models import AuditLog
@@ -54,10 +55,11 @@ class AuditLogAdmin(ReadOnlyAdmin):
         return not lookup.startswith(HIDDEN) and super().lookup_allowed(lookup, value, request)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
-        """The page of an event, with what is made of it for a reader."""
+        """The page of an event, with what is made of it for a reader, and what happened around it."""
         event: AuditLog = options["obj"]
         context |= {
             "differences": differences(event.previous_values, event.new_values),
             "details": details_of(event.details),
+            "around": around(event, self.get_queryset(request)),
         }
         return super().render_change_form(request, context, *args, **options)
