@@ -6,6 +6,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from pam.admin.audit_around import around
+from pam.admin.audit_filters import (
+    ActorFilter,
+    CorrelationFilter,
+    FrameworkFilter,
+    RequestFilter,
+    SessionFilter,
+    TargetFilter,
+    TimeFilter,
+)
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.differences import details_of, differences
 from pam.models import AuditLog
@@ -31,7 +40,19 @@ class AuditLogAdmin(ReadOnlyAdmin):
         "source_ip",
         "is_suspicious",
     )
-    list_filter = ("timestamp", "event_type", "result", "severity", "is_suspicious")
+    list_filter = (
+        TimeFilter,
+        ActorFilter,
+        TargetFilter,
+        "event_type",
+        "result",
+        "severity",
+        "is_suspicious",
+        FrameworkFilter,
+        SessionFilter,
+        CorrelationFilter,
+        RequestFilter,
+    )
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("timestamp",)
     search_fields = ("description", "details")

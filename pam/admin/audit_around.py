@@ -39,7 +39,7 @@ class Around:
     @property
     def query(self) -> str:
         """What the address of the list says to show all of them."""
-        times = {"timestamp__gte": self.start.isoformat(), "timestamp__lt": self.end.isoformat()}
+        times = {"from": self.start.isoformat(), "to": self.end.isoformat()}
         return urlencode({self.column: self.value, **times})
 
 
