@@ -13,6 +13,7 @@ PAM = ROOT / "pam"
 LAYERS = [
     "postgres",
     "errors",
+    "differences",
     "querysets",
     "models",
     "trail",
