@@ -15,7 +15,9 @@ from pam.admin.audit_filters import (
     TargetFilter,
     TimeFilter,
 )
+from pam.admin.periods import PeriodFilter
 from pam.admin.read_only import ReadOnlyAdmin
+from pam.admin.table import SEARCH_RULE
 from pam.differences import details_of, differences
 from pam.models import AuditLog
 
@@ -23,6 +25,14 @@ from pam.models import AuditLog
 HIDDEN = ("checksum", "signature")
 # What the page of an event says in its own words first.
 AS_RECORDED = ("details", "previous_values", "new_values")
+
+
+class Happened(PeriodFilter):
+    """When events happened, by which their table is cut into months."""
+
+    title = "happened (UTC)"
+    parameter_name = "happened"
+    time = "timestamp"
 
 
 @admin.register(AuditLog)
@@ -42,6 +52,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
         "is_suspicious",
     )
     list_filter = (
+        Happened,
         TimeFilter,
         ActorFilter,
         TargetFilter,
@@ -57,6 +68,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("timestamp",)
     search_fields = ("description", "details")
+    search_help_text = f"{SEARCH_RULE} Choose a month first: a search over all of them reads the index of each."
     ordering = ("-timestamp",)
     # Ids and not the rows they name, which may be gone; the names stand beside them.
     fieldsets = (
