@@ -77,6 +77,15 @@ def test_a_failure_is_told_without_the_password(ann: User) -> None:
     assert "hunter2" not in str(list(AccessAttempt.objects.values()))
 
 
+@pytest.mark.parametrize("what", [{"is_staff": False}, {"is_active": False}])
+def test_the_right_password_of_who_may_not_sign_in_is_a_failure_like_others(ann: User, what: dict[str, bool]) -> None:
+    User.objects.update(**what)
+    pages = [enter(password=PASSWORD) for _ in range(LIMIT)]
+    assert [page.status_code for page in pages] == [200] * (LIMIT - 1) + [429]
+    assert events() == ["account.sign_in_failed"] * LIMIT + ["account.locked_out"]
+    assert enter(password="wrong", address=THERE).content.count(b"errornote") == pages[0].content.count(b"errornote")
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
