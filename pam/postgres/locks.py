@@ -121,6 +121,25 @@ def read_only(connection: BaseDatabaseWrapper, statement_ms: int) -> Iterator[No
 
 
 @contextmanager
+def statement_limit(connection: BaseDatabaseWrapper, statement_ms: int) -> Iterator[None]:
+    """A transaction, or a savepoint, of which no statement runs longer than so many milliseconds (SQLSTATE 57014).
+
+    A lower limit that the session has already stays. What comes after the block has the limit that was there before.
+    """
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setting, pg_catalog.set_config(name, least(nullif(setting::bigint, 0), %s)::text, true)"
+            " FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'",
+            [statement_ms],
+        )
+        before, _ = cursor.fetchone()
+        yield
+        if not is_outermost:
+            cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, true)", [before])
+
+
+@contextmanager
 def _settings(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
     before = _set(connection, settings)
     with _followed_by(connection, lambda: _set(connection, before)):
