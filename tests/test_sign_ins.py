@@ -156,6 +156,7 @@ def test_after_too_many_failures_one_waits_and_is_told_how_long(ann: User) -> No
         assert "no-store" in page["Cache-Control"]
         until = last.attempt_time.replace(second=0) + timedelta(minutes=16)
         assert f"{until:%Y-%m-%d %H:%M} UTC" in page.content.decode()
+        assert "with this name from where you are" in page.content.decode()
     assert len(events()) == LIMIT + 1, "told once"
     event = AuditLog.objects.get(action="account.locked_out")
     assert (event.result, event.severity, event.target_resource_id) == ("denied", "high", str(ann.pk))
@@ -180,7 +181,8 @@ def test_one_address_that_tries_many_names_waits_too(ann: User) -> None:
     assert [enter(name).status_code for name in names] == [200] * (ADDRESS_LIMIT - 1) + [429]
     assert events().count("account.locked_out") == 1
     before = len(events())
-    assert enter("bob", PASSWORD).status_code == 429
+    refused = enter("bob", PASSWORD)
+    assert (refused.status_code, "with any name from where you are" in refused.content.decode()) == (429, True)
     assert enter("yet another").status_code == 429
     assert len(events()) == before
     assert enter("bob", PASSWORD, address=THERE).status_code == 302
