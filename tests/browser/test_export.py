@@ -31,7 +31,9 @@ def test_what_the_list_selects_is_saved_and_that_is_written_down(
     assert {row["id"] for row in rows} == {str(key) for key in wanted.values_list("pk", flat=True)}
     assert rows
     assert not {"checksum", "signature"} & rows[0].keys()
-    event = AuditLog.objects.using(site.alias).filter(actor_upn="auditor", action__contains="export").latest("timestamp")
+    event = (
+        AuditLog.objects.using(site.alias).filter(actor_upn="auditor", action__contains="export").latest("timestamp")
+    )
     assert "compliance" in json.dumps([event.details, event.description, event.new_values])
 
 
