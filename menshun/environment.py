@@ -11,6 +11,11 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import dj_database_url
+from django.core.checks.security.base import (
+    SECRET_KEY_INSECURE_PREFIX,
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
+)
 from django.core.exceptions import ImproperlyConfigured
 
 from menshun.embedded.server import DATABASE, SUPERUSER
@@ -131,12 +136,19 @@ def _is_url(url: str) -> bool:
 
 
 def _key_problem(secret_key: str) -> str | None:
-    return (
-        None
-        if secret_key
-        else "DATABASE_URL is set, so SECRET_KEY must be set too, to a long random text. Make one: "
-        "python -c 'import secrets; print(secrets.token_urlsafe(50))'."
-    )
+    if not secret_key:
+        what = "DATABASE_URL is set, so SECRET_KEY must be set too, to a long random text."
+    elif len(secret_key) < SECRET_KEY_MIN_LENGTH or len(set(secret_key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS:
+        # As `check --deploy` has it: it signs the sessions of everybody who works here.
+        what = (
+            f"SECRET_KEY can be guessed: it must have at least {SECRET_KEY_MIN_LENGTH} characters, "
+            f"{SECRET_KEY_MIN_UNIQUE_CHARACTERS} different ones among them."
+        )
+    elif secret_key.startswith(SECRET_KEY_INSECURE_PREFIX):
+        what = f"SECRET_KEY begins with '{SECRET_KEY_INSECURE_PREFIX}', as one that was made for development does."
+    else:
+        return None
+    return f"{what} Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'."
 
 
 def _hosts_problem(hosts: list[str]) -> str | None:

@@ -46,6 +46,17 @@ class TooManyWordsError(PamError, ValueError):
         )
 
 
+class TooFewLettersError(PamError, ValueError):
+    """No word of a search has enough letters for an index, so it would read whole tables; nothing was searched."""
+
+    def __init__(self, *, least: int) -> None:
+        self.least = least
+        super().__init__(
+            f"No word of this search has {least} letters or digits, and it would read all rows. Nothing was searched. "
+            "Search again with one longer word; shorter ones may stand beside it."
+        )
+
+
 @dataclass(frozen=True)
 class Problem:
     """A row that stands in the way of all the others, and why."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.conf import global_settings, settings
+from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
 from django.db import connections
-from django.test import override_settings
+from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
 from pam.company.load import Wish, load, settle
@@ -15,6 +18,7 @@ from pam.management.commands.pam_load import ROLES
 from pam.postgres import locks
 from pam.postgres.locks import Patience
 from pam.role_file import read_roles
+from pam.sign_ins import signed_in
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
 from tests.support.own_server import own_server
@@ -23,11 +27,11 @@ from tests.support.own_server import own_server
 @pytest.fixture(autouse=True, scope="session")
 def _own_server() -> Iterator[None]:
     """The developer's own embedded server is not touched by a test."""
-    settings = connections["default"].settings_dict
-    if "EMBEDDED_SERVER" not in settings:
+    database = connections["default"].settings_dict
+    if "EMBEDDED_SERVER" not in database:
         yield
         return
-    with own_server(settings):
+    with own_server(database):
         yield
 
 
@@ -35,6 +39,34 @@ def _own_server() -> Iterator[None]:
 def _quick_passwords() -> Iterator[None]:
     """A third of a second for each user that a test makes would be most of the time the tests take."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_site() -> Iterator[None]:
+    """What a test asks is answered as by `runserver`, also where DATABASE_URL is set: by plain HTTP, and without
+    `collectstatic` before."""
+    storages = {**settings.STORAGES, "staticfiles": global_settings.STORAGES["staticfiles"]}
+    middleware = [name for name in settings.MIDDLEWARE if not name.startswith("whitenoise.")]
+    plain = dict.fromkeys(("SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"), False)
+    with override_settings(STORAGES=storages, MIDDLEWARE=middleware, **plain):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_force_login() -> Iterator[None]:
+    """Whom a test signs in without a page leaves no event: tests count events."""
+    force_login = Client.force_login
+
+    def quietly(client: Client, user: Any, backend: str | None = None) -> None:
+        user_logged_in.disconnect(signed_in)
+        try:
+            force_login(client, user, backend)
+        finally:
+            user_logged_in.connect(signed_in)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "force_login", quietly)
         yield
 
 
@@ -107,3 +139,7 @@ def toy_table(request: pytest.FixtureRequest, database: str) -> dict[str, bool]:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strong locks are given up after three tries, so that a test of somebody in the way is soon over."""
     monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="where the browser's tests put pictures of the main pages")

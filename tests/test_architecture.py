@@ -17,6 +17,8 @@ LAYERS = [
     "querysets",
     "models",
     "trail",
+    "sign_ins",
+    "staff_site",
     "duties",
     "staff_roles",
     "partitions",

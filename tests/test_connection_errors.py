@@ -12,9 +12,9 @@ from django.db.utils import ConnectionHandler
 from menshun.backend import connecting
 from menshun.environment import read_environment
 from tests.support.cluster import Cluster
-from tests.support.embedded import CHECKOUT, manage
+from tests.support.embedded import CHECKOUT, KEY, manage
 
-INSTALLED = {"SECRET_KEY": "long and random", "ALLOWED_HOSTS": "localhost"}
+INSTALLED = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": "localhost"}
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from menshun.embedded.server import EmbeddedServer
-from tests.support.embedded import UserProcess, copy_project, manage
+from tests.support.embedded import KEY, UserProcess, copy_project, manage
 
-INSTALLED = {"DATABASE_URL": "postgresql://pam@db/vault", "SECRET_KEY": "long and random", "ALLOWED_HOSTS": "pam"}
+INSTALLED = {"DATABASE_URL": "postgresql://pam@db/vault", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "pam"}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tests.support.rows import TABLES
 
 pytestmark = pytest.mark.django_db
 
-# The indexes of phase 1, without the prefix `ix_<table>_`, and their columns.
+# The indexes of phase 1 and of the lists, without the prefix `ix_<table>_`, and their columns.
 INDEXES = {
     "privileged_users": {
         "active_department": "is_active department",
@@ -19,6 +19,9 @@ INDEXES = {
         "email": "email",
         "source_user_upn": "source_user_upn",
         "manager_upn": "manager_upn",
+        "list": "is_deleted upn id",
+        "list_risk": "is_deleted risk_level upn",
+        "list_compliance": "is_deleted compliance_status upn",
     },
     "directory_roles": {
         "category_privileged": "category is_privileged",
@@ -39,6 +42,11 @@ INDEXES = {
         "owner_upn": "owner_upn",
         "last_used": "last_used",
         "application_name": "application_name",
+        "list": "is_deleted name id",
+        "list_type": "is_deleted identity_type name",
+        "list_environment": "is_deleted environment name",
+        "list_status": "is_deleted status name",
+        "list_risk": "is_deleted risk_level name",
     },
     "credentials": {
         "service_type": "service_identity_id credential_type",
@@ -48,11 +56,15 @@ INDEXES = {
         "usage": "last_used use_count",
         "active_name": "status name",
         "external_id": "external_id",
+        "list": "is_deleted name id",
+        "list_status": "is_deleted status name",
     },
     "credential_rotations": {
         "cred_status": "credential_id status",
         "scheduled": "scheduled_date status",
         "retry": "next_retry_at",
+        "list": "is_deleted scheduled_date id",
+        "list_status": "is_deleted status scheduled_date",
     },
     "role_assignments": {
         "user_active": "user_id is_active expires_at",
@@ -63,6 +75,8 @@ INDEXES = {
         "emergency": "is_emergency assigned_at",
         "sync_status": "sync_status last_sync_attempt",
         "assigned_by": "assigned_by",
+        "list": "is_deleted id",
+        "list_sync": "is_deleted sync_status id",
     },
     "sessions": {
         "user_active": "user_id is_active last_activity",
@@ -72,6 +86,7 @@ INDEXES = {
         "expiry_cleanup": "expires_at is_active",
         "geographic": "country_code geographic_location",
         "active_activity": "last_activity",
+        "list_created": "created_at",
     },
     "audit_logs": {
         "timestamp_type": "timestamp event_type",
@@ -81,6 +96,9 @@ INDEXES = {
         "severity_suspicious": "severity is_suspicious timestamp",
         "source_ip": "source_ip timestamp",
         "retention": "retention_date",
+        "list_type": "event_type timestamp",
+        "list_result": "result timestamp",
+        "list_severity": "severity timestamp",
     },
 }
 

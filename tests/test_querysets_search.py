@@ -2,7 +2,7 @@
 
 import pytest
 
-from pam.errors import TooManyWordsError
+from pam.errors import TooFewLettersError, TooManyWordsError
 from pam.models import AuditLog, Credential, DirectoryRole, PrivilegedUser, ServiceIdentity
 from pam.querysets.search import MOST_WORDS
 from tests.support.rows import make
@@ -30,12 +30,12 @@ def roles() -> dict[str, DirectoryRole]:
         ("  security \t reports\n", {"reader"}),
         ("security nonsense", set()),
         ("100%", {"reader"}),
-        ("%", {"reader"}),
+        ("security %", {"reader"}),
         ("everything_at", {"admin"}),
         ("r_ports", set()),
-        ("_", {"admin"}),
-        ("\\", {"bare"}),
-        ("'; --", set()),
+        ("security _", {"admin"}),
+        ("global \\", {"bare"}),
+        ("'; -- security", set()),
         ("", {"reader", "admin", "bare"}),
         (" ", {"reader", "admin", "bare"}),
         ("secu\0rity", {"reader", "admin"}),
@@ -53,6 +53,21 @@ def test_more_words_than_a_search_may_have_are_refused(roles: dict[str, Director
         DirectoryRole.objects.search("reader " * MOST_WORDS + "security")
     with pytest.raises(ValueError, match="fewer words"):
         DirectoryRole.objects.search("reader\0" * (MOST_WORDS + 1))
+
+
+@pytest.mark.parametrize("text", ["%", "_", "se", "'; --", "se cu ri ty", "a.b", "\u202e"])
+def test_words_too_short_for_a_trigram_are_refused(text: str) -> None:
+    with pytest.raises(TooFewLettersError, match="Search again with one longer word"):
+        DirectoryRole.objects.search(text)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.7", "a.b.c", "10.1"])
+def test_what_stands_between_letters_does_not_count(text: str) -> None:
+    """An index finds these by their ends, where a trigram has blanks."""
+    right = make(AuditLog, description=f"from {text} to")
+    make(AuditLog, description="from elsewhere")
+
+    assert set(AuditLog.objects.search(text)) == {right}
 
 
 def test_every_searchable_table_is_searched_in_its_own_columns() -> None:
@@ -77,9 +92,9 @@ def test_search_leaves_deleted_rows_out_unless_asked_for() -> None:
 
 
 def test_the_condition_is_ilike_on_the_bare_column() -> None:
-    statement = str(AuditLog.objects.search("50%").query)
+    statement = str(AuditLog.objects.search("150%").query)
 
-    assert '"audit_logs"."description" ILIKE %50\\%%' in statement
+    assert '"audit_logs"."description" ILIKE %150\\%%' in statement
     assert "UPPER" not in statement
     assert "::" not in statement.split("WHERE")[1]
 

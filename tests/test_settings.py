@@ -8,12 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 from menshun.embedded.sockets import socket_folder
 from menshun.environment import Environment, read_environment, whole_number
-from tests.support.embedded import CHECKOUT, manage
+from tests.support.embedded import CHECKOUT, KEY, manage
 
 FOLDER = Path("/checkout/.postgres")
 INSTALLED = {
     "DATABASE_URL": "postgresql://pam:s%40cret@db.example.com:6543/vault?sslmode=require",
-    "SECRET_KEY": "long and random",
+    "SECRET_KEY": KEY,
     "ALLOWED_HOSTS": "pam.example.com, pam",
 }
 
@@ -105,6 +105,14 @@ def test_a_bad_url_gets_a_sentence_with_an_example_and_no_password(url: str, wha
 def test_a_url_requires_a_key_and_hosts(name: str, value: str | None):
     variables = {key: text for key, text in {**INSTALLED, name: value}.items() if text is not None}
     assert f"DATABASE_URL is set, so {name} must be set too" in refused(variables)
+
+
+@pytest.mark.parametrize("key", ["ci", "a" * 49, "abcd" * 20, "django-insecure-" + KEY])
+def test_a_key_that_can_be_guessed_is_refused(key: str):
+    message = refused({**INSTALLED, "SECRET_KEY": key})
+    assert message.startswith("SECRET_KEY ")
+    assert "Make one: python -c" in message
+    assert key not in message
 
 
 def test_everything_wrong_is_named_at_once():

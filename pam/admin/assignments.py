@@ -1,17 +1,15 @@
 """Who holds which role."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 
 from pam.admin.common import CommonAdmin
 from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.admin.table import SEARCH_RULE
 from pam.duties import assignments
 from pam.models import RoleAssignment
-from pam.querysets.search import words_in
 
 
 class AssignmentQuestions(QuestionFilter):
@@ -23,6 +21,12 @@ class AssignmentQuestions(QuestionFilter):
         "expired": lambda assignments: assignments.expired(),
         "due_for_certification": lambda assignments: assignments.due_for_certification(),
         "emergency": lambda assignments: assignments.emergency(),
+    }
+    orders = {
+        "expiring_within_30_days": ("expires_at",),
+        "expired": ("expires_at",),
+        "due_for_certification": ("next_certification_date",),
+        "emergency": ("-assigned_at",),
     }
 
 
@@ -71,12 +75,14 @@ class RoleAssignmentAdmin(CommonAdmin):
         "expires_at",
         "assigned_by",
     )
-    list_filter = (AssignmentQuestions, "is_active", "is_emergency", "sync_status", "assignment_source")
+    list_filter = (AssignmentQuestions, "sync_status")
     list_select_related = ("directory_role", "user", "service_identity")
     autocomplete_fields = ("directory_role", "user", "service_identity")
     search_fields = ("directory_role__role_name", "user__upn", "user__display_name", "service_identity__name")
-    search_help_text = "Words from the role's name and the holder's, such as: reader ann"
+    search_through = {"directory_role": ("role_name",), "user": ("upn", "display_name"), "service_identity": ("name",)}
+    search_help_text = f"Words from the role's name and the holder's, such as: reader ann. {SEARCH_RULE}"
     ordering = ("-pk",)
+    sortable_by = ()
     fieldsets = (
         (None, {"fields": ("directory_role", "user", "service_identity")}),
         (
@@ -117,8 +123,3 @@ class RoleAssignmentAdmin(CommonAdmin):
         ),
         ("In Entra", {"fields": ("azure_assignment_id", "sync_status", "last_sync_attempt", "sync_error")}),
     )
-
-    def search(self, rows: Any, text: str) -> QuerySet[Any]:
-        """Each word names the role or its holder."""
-        found: QuerySet[Any] = rows.filter(words_in(text, *self.search_fields))
-        return found

@@ -16,6 +16,8 @@ from pam.admin.audit_filters import (
     TargetFilter,
     TimeFilter,
 )
+from pam.admin.periods import PeriodFilter
+from pam.admin.table import SEARCH_RULE
 from pam.differences import details_of, differences
 from pam.models import AuditLog
 
@@ -23,10 +25,19 @@ from pam.models import AuditLog
 AS_RECORDED = ("details", "previous_values", "new_values")
 
 
+class Happened(PeriodFilter):
+    """When events happened, by which their table is cut into months."""
+
+    title = "happened (UTC)"
+    parameter_name = "happened"
+    time = "timestamp"
+
+
 @admin.register(AuditLog)
 class AuditLogAdmin(ExportAdmin):
     """Every column of an event."""
 
+    when_empty = "They are written when somebody signs in, or does something to a row."
     list_display = (
         "timestamp",
         "event_type",
@@ -39,6 +50,7 @@ class AuditLogAdmin(ExportAdmin):
         "is_suspicious",
     )
     list_filter = (
+        Happened,
         TimeFilter,
         ActorFilter,
         TargetFilter,
@@ -54,6 +66,7 @@ class AuditLogAdmin(ExportAdmin):
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("timestamp",)
     search_fields = ("description", "details")
+    search_help_text = f"{SEARCH_RULE} Choose a month first: a search over all of them reads the index of each."
     ordering = ("-timestamp",)
     # Ids and not the rows they name, which may be gone; the names stand beside them.
     fieldsets = (

@@ -12,7 +12,7 @@ from pam.admin.duties import DutyAdmin
 from pam.admin.filters import DeletedFilter
 from pam.admin.forms import CommonForm
 from pam.admin.refusals import refusal
-from pam.admin.table import TableAdmin
+from pam.admin.table import SEARCH_RULE, TableAdmin, is_autocomplete
 from pam.admin.trail import TrailedAdmin
 from pam.models.base import CommonModel
 from pam.trail import Change
@@ -34,8 +34,7 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Deleted rows too: the list hides them by its filter. Autocomplete, which has no filter, offers none."""
         rows = cast("Any", self.model).all_objects.order_by(*self.get_ordering(request))
-        offers = request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
-        return rows.alive() if offers else rows  # type: ignore[no-any-return]
+        return rows.alive() if is_autocomplete(request) else rows  # type: ignore[no-any-return]
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [*super().get_list_filter(request), DeletedFilter]
@@ -50,6 +49,7 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A reference to a row that was deleted since is shown and can be kept."""
         kwargs.setdefault("queryset", db_field.remote_field.model.all_objects.using(kwargs.get("using")))
+        kwargs.setdefault("help_text", f"To search: {SEARCH_RULE[0].lower()}{SEARCH_RULE[1:]}")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: CommonModel, form: Any, change: bool) -> None:

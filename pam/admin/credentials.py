@@ -20,6 +20,11 @@ class CredentialQuestions(QuestionFilter):
         "expired": lambda credentials: credentials.expired(),
         "due_for_rotation": lambda credentials: credentials.due_for_rotation(),
     }
+    orders = {
+        "expiring_within_30_days": ("expires_at",),
+        "expired": ("expires_at",),
+        "due_for_rotation": ("next_rotation_date",),
+    }
 
 
 REQUEST_ROTATION = Duty(
@@ -38,11 +43,12 @@ class CredentialAdmin(CommonAdmin):
     noun = "credential"
     actions = (*CommonAdmin.actions, REQUEST_ROTATION)
     list_display = ("name", "credential_type", "service_identity", "status", "expires_at", "next_rotation_date")
-    list_filter = (CredentialQuestions, "credential_type", "status", "auto_rotation_enabled")
+    list_filter = (CredentialQuestions, "status")
     list_select_related = ("service_identity",)
     autocomplete_fields = ("service_identity",)
     search_fields = ("name", "description")
     ordering = ("name",)
+    sortable_by = ("name",)
     # Counted by the vault and by the rotation worker.
     readonly_fields = ("last_used", "use_count", "last_rotated", "rotation_count", "notification_sent", "last_sync")
     fieldsets = (

@@ -1,6 +1,6 @@
 """List filters that several tables share."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -32,11 +32,16 @@ class DeletedFilter(admin.SimpleListFilter):
 
 
 class QuestionFilter(admin.SimpleListFilter):
-    """The questions of a table that have a name, each a method of its queryset."""
+    """The questions of a table that have a name, each a method of its queryset.
+
+    `orders` says by what a question is sorted, where that is not as the whole list is: as the index has it that
+    answers the question, what is most urgent first.
+    """
 
     title = "question"
     parameter_name = "question"
     questions: ClassVar[Mapping[str, Callable[[Any], QuerySet[Any]]]]
+    orders: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(name, name.replace("_", " ").capitalize()) for name in self.questions]
@@ -45,3 +50,11 @@ class QuestionFilter(admin.SimpleListFilter):
         rows: QuerySet[Any] = queryset
         ask = self.questions.get(self.value() or "")
         return ask(rows) if ask else rows
+
+
+def order_of_question(list_filter: Iterable[Any], parameters: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """By what the question in the parameters of a page sorts the list; None if there is none, or it sorts nothing."""
+    for one in list_filter:
+        if isinstance(one, type) and issubclass(one, QuestionFilter):
+            return one.orders.get(parameters.get(one.parameter_name, ""))
+    return None

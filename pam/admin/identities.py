@@ -20,6 +20,11 @@ class IdentityQuestions(QuestionFilter):
         "expired": lambda identities: identities.expired(),
         "due_for_rotation": lambda identities: identities.due_for_rotation(),
     }
+    orders = {
+        "expiring_within_30_days": ("expires_at",),
+        "expired": ("expires_at",),
+        "due_for_rotation": ("next_rotation_date",),
+    }
 
 
 SUSPEND = Duty(
@@ -45,9 +50,10 @@ class ServiceIdentityAdmin(CommonAdmin):
     noun = "identity"
     actions = (*CommonAdmin.actions, SUSPEND, REACTIVATE)
     list_display = ("name", "identity_type", "environment", "owner_upn", "status", "risk_level", "expires_at")
-    list_filter = (IdentityQuestions, "identity_type", "environment", "status", "criticality", "risk_level")
+    list_filter = (IdentityQuestions, "identity_type", "environment", "status", "risk_level")
     search_fields = ("name", "description")
     ordering = ("name",)
+    sortable_by = ("name",)
     # Counted by those who let it in.
     readonly_fields = ("last_used", "usage_count", "api_calls_last_30_days")
     fieldsets = (

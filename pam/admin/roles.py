@@ -11,6 +11,7 @@ class DirectoryRoleAdmin(CommonAdmin):
     """A role of Entra and the rules for getting it."""
 
     noun = "role"
+    when_empty = "Load those of Microsoft Entra: python manage.py load_directory_roles"
     list_display = ("role_name", "category", "is_privileged", "is_enabled", "risk_level", "assignment_count")
     list_filter = ("is_privileged", "is_enabled", "is_built_in", "risk_level", "category")
     search_fields = ("role_name", "description")

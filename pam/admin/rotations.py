@@ -1,15 +1,13 @@
 """Renewals of credentials."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
 
 from pam.admin.common import CommonAdmin
 from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.admin.table import SEARCH_RULE
 from pam.duties import rotations
-from pam.models import Credential, CredentialRotation
+from pam.models import CredentialRotation
 
 
 class RotationQuestions(QuestionFilter):
@@ -20,6 +18,7 @@ class RotationQuestions(QuestionFilter):
         "failed": lambda rotations: rotations.failed(),
         "due_for_retry": lambda rotations: rotations.due_for_retry(),
     }
+    orders = {"due_for_retry": ("next_retry_at",)}
 
 
 RETRY = Duty(
@@ -38,12 +37,14 @@ class CredentialRotationAdmin(CommonAdmin):
     noun = "rotation"
     actions = (*CommonAdmin.actions, RETRY)
     list_display = ("credential", "rotation_type", "status", "scheduled_date", "completed_at", "verification_status")
-    list_filter = (RotationQuestions, "status", "rotation_type", "verification_status", "scheduled_date")
+    list_filter = (RotationQuestions, "status", "scheduled_date")
     list_select_related = ("credential",)
     autocomplete_fields = ("credential",)
     search_fields = ("credential",)
-    search_help_text = "Name or description of the credential"
+    search_through = {"credential": ("name", "description")}
+    search_help_text = f"Name or description of the credential. {SEARCH_RULE}"
     ordering = ("-scheduled_date",)
+    sortable_by = ("scheduled_date",)
     readonly_fields = ("duration",)
     fieldsets = (
         (None, {"fields": ("credential", "rotation_type", "triggered_by", "reason")}),
@@ -53,8 +54,3 @@ class CredentialRotationAdmin(CommonAdmin):
         ("Verification", {"fields": ("verification_status", "verification_details")}),
         ("Told", {"fields": ("systems_updated", "notifications_sent")}),
     )
-
-    def search(self, rows: Any, text: str) -> QuerySet[Any]:
-        """By credential, deleted ones too: their rotations stay."""
-        found: QuerySet[Any] = rows
-        return found.filter(credential__in=Credential.all_objects.search(text)) if text else found

@@ -1,17 +1,17 @@
 """Sign-ins."""
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pam.admin.common import CommonAdmin
 from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.admin.periods import PeriodFilter
+from pam.admin.table import SEARCH_RULE
 from pam.duties import sessions
-from pam.models import PrivilegedUser, Session
+from pam.models import Session
 
 HIDDEN = "session_token_hash"
 
@@ -24,6 +24,15 @@ class SessionQuestions(QuestionFilter):
         "nothing_for_30_minutes": lambda sessions: sessions.stale(timedelta(minutes=30)),
         "expired": lambda sessions: sessions.expired(),
     }
+    orders = {"expired": ("expires_at",)}
+
+
+class Began(PeriodFilter):
+    """When sessions began, by which their table is cut into months."""
+
+    title = "began (UTC)"
+    parameter_name = "began"
+    time = "created_at"
 
 
 TERMINATE = Duty(
@@ -41,13 +50,15 @@ class SessionAdmin(CommonAdmin):
 
     noun = "session"
     actions = (*CommonAdmin.actions, TERMINATE)
+    when_empty = "They begin by sign-ins, which the programs that use this database record."
     list_display = ("user", "source_ip", "country_code", "last_activity", "is_active", "is_suspicious", "risk_score")
-    list_filter = (SessionQuestions, "is_active", "is_suspicious", "authentication_method", "last_activity")
+    list_filter = (SessionQuestions, Began, "is_suspicious", "last_activity")
     list_select_related = ("user",)
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("last_activity",)
     search_fields = ("user",)
-    search_help_text = "Name or address of the user"
+    search_through = {"user": ("upn", "display_name", "email")}
+    search_help_text = f"Name or address of the user. {SEARCH_RULE}"
     ordering = ("-last_activity",)
     readonly_fields = (
         "user",
@@ -90,8 +101,3 @@ class SessionAdmin(CommonAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Nor can the hash be guessed digit by digit, by a filter in the address of the page."""
         return not lookup.startswith(HIDDEN) and super().lookup_allowed(lookup, value, request)
-
-    def search(self, rows: Any, text: str) -> QuerySet[Any]:
-        """By user, deleted ones too: the index over the sessions of a user serves it."""
-        found: QuerySet[Any] = rows
-        return found.filter(user__in=PrivilegedUser.all_objects.search(text)) if text else found

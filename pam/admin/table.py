@@ -1,36 +1,117 @@
 """What the pages of all tables share, read-only ones too: nothing on them reads a whole table."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db import OperationalError, connections, router
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
+from pam.admin.filters import order_of_question
 from pam.admin.paginator import CappedPaginator
-from pam.errors import TooManyWordsError
+from pam.admin.periods import PeriodFilter
+from pam.errors import TooFewLettersError, TooManyWordsError
+from pam.postgres.errors import QUERY_CANCELED, sqlstate
+from pam.postgres.locks import statement_limit
+from pam.querysets.search import LEAST_LETTERS, words_through
+
+# How long a statement of a list may run, in milliseconds: nobody waits longer, and the server has other things to do.
+LIST_MS = 10_000
+SEARCH_RULE = f"At least one word of {LEAST_LETTERS} letters or digits; shorter ones may stand beside it."
+
+
+class TableList(ChangeList):
+    """Django's list, which is sorted by nothing but what it offers to be sorted by, or as its question wants it."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Django offers `sortable_by` in the heads of the columns, and takes any column from the address."""
+        return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
+
+    def _get_default_ordering(self) -> Any:
+        """By this the heads of the columns tell how the list is sorted."""
+        question = order_of_question(self.list_filter, self.params)
+        return question or super()._get_default_ordering()  # type: ignore[misc]
 
 
 class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Lists that stay fast on a table of any size.
 
-    `search_fields` only tells Django that there is a search; `search()` is the search.
+    `search_fields` only tells Django that there is a search; `search()` is the search. With `search_through` it is by
+    what rows refer to: references, each with the columns of the table that it leads to.
     """
+
+    # What to do where there are no rows at all, in a sentence.
+    when_empty: ClassVar[str] = (
+        "Add the first one, or load a made-up company: python manage.py pam_load --profile small"
+    )
 
     paginator = CappedPaginator
     list_per_page = 50
     # Both would count all rows: the second number beside a search, and the counts beside the filters.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    search_help_text = SEARCH_RULE
+    search_through: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return TableList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """A question has an order of its own, which its index has."""
+        return order_of_question(self.list_filter, request.GET) or super().get_ordering(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A list that takes too long is given up, and the page says what to do instead. What is sent has no limit."""
+        view = super().changelist_view
+        if request.method == "POST":
+            return view(request, extra_context)
+        try:
+            with statement_limit(connections[router.db_for_read(self.model)], LIST_MS):
+                page = view(request, extra_context)
+                # The rows are read by the template.
+                return page.render() if isinstance(page, TemplateResponse) else page
+        except OperationalError as error:
+            if sqlstate(error) != QUERY_CANCELED:
+                raise
+            return self._too_slow(request)
+
+    def _too_slow(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "This takes too long",
+            "opts": self.opts,
+            "seconds": LIST_MS // 1000,
+            "has_search": "q" in request.GET,
+            "has_periods": any(isinstance(one, type) and issubclass(one, PeriodFilter) for one in self.list_filter),
+        }
+        return TemplateResponse(request, "admin/pam_too_slow.html", context, status=400)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
         """For the list and for autocomplete; no row is found twice."""
         try:
             return self.search(queryset, search_term), False
         except TooManyWordsError as error:
-            self.message_user(request, f"Nothing was searched: at most {error.most} words, please.", messages.WARNING)
-            return queryset.none(), False
+            told = f"Nothing was searched: at most {error.most} words, please."
+        except TooFewLettersError as error:
+            told = f"Nothing was searched: at least one word of {error.least} letters or digits, please."
+        # Autocomplete has no place for it; it would be told on whatever page comes next.
+        if not is_autocomplete(request):
+            self.message_user(request, told, messages.WARNING)
+        return queryset.none(), False
 
     def search(self, rows: Any, text: str) -> QuerySet[Any]:
-        """The search of the table's own queryset, which a trigram index serves; Django's would not use one."""
-        found: QuerySet[Any] = rows.search(text)
+        """A search that a trigram index serves, as Django's would not."""
+        found: QuerySet[Any]
+        if self.search_through:
+            found = rows.filter(words_through(rows, text, self.search_through))
+        else:
+            found = rows.search(text)
         return found
+
+
+def is_autocomplete(request: HttpRequest) -> bool:
+    """Whether somebody types into the field of a reference, and is offered rows."""
+    return request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"

@@ -127,6 +127,11 @@ class RoleAssignment(CommonModel):
                 name="ix_role_assignments_emergency_partial",
                 condition=Q(is_emergency=True),
             ),
+            Index(fields=["is_deleted", "id"], name="ix_role_assignments_list"),
+            Index(fields=["is_deleted", "sync_status", "id"], name="ix_role_assignments_list_sync"),
+            Index(
+                fields=["id"], name="ix_role_assignments_list_active", condition=Q(is_active=True) & Q(is_deleted=False)
+            ),
         ]
         constraints = [
             UniqueConstraint(fields=["azure_assignment_id"], name="uq_role_assignments_azure_assignment_id"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import TextChoices
+from django.db.models import Q, TextChoices
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -142,6 +142,10 @@ class AuditLog(TimeKeyedModel, MonthlyModel):
                 opclasses=["gin_trgm_ops", "gin_trgm_ops"],
                 name="ix_audit_logs_search_gin",
             ),
+            Index(fields=["event_type", "timestamp"], name="ix_audit_logs_list_type"),
+            Index(fields=["result", "timestamp"], name="ix_audit_logs_list_result"),
+            Index(fields=["severity", "timestamp"], name="ix_audit_logs_list_severity"),
+            Index(fields=["timestamp"], name="ix_audit_logs_list_suspicious", condition=Q(is_suspicious=True)),
         ]
         constraints = [
             rules.id_time(db_table, "timestamp"),

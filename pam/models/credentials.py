@@ -7,7 +7,7 @@ from django.db.models import Q, TextChoices, UniqueConstraint
 from pam.models import rules
 from pam.models.base import CommonModel
 from pam.models.identities import ServiceIdentity
-from pam.postgres.indexes import Index
+from pam.postgres.indexes import GinIndex, Index
 from pam.querysets.base import AliveManager
 from pam.querysets.credentials import CredentialQuerySet
 
@@ -94,6 +94,13 @@ class Credential(CommonModel):
                 fields=["name"],
                 name="ix_credentials_active_name_partial",
                 condition=Q(status="active") & Q(is_deleted=False),
+            ),
+            Index(fields=["is_deleted", "name", "id"], name="ix_credentials_list"),
+            Index(fields=["is_deleted", "status", "name"], name="ix_credentials_list_status"),
+            GinIndex(
+                fields=["name", "description"],
+                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+                name="ix_credentials_search_gin",
             ),
         ]
         constraints = [

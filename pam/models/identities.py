@@ -145,6 +145,11 @@ class ServiceIdentity(CommonModel):
                 opclasses=["gin_trgm_ops", "gin_trgm_ops"],
                 name="ix_service_identities_search_gin",
             ),
+            Index(fields=["is_deleted", "name", "id"], name="ix_service_identities_list"),
+            Index(fields=["is_deleted", "identity_type", "name"], name="ix_service_identities_list_type"),
+            Index(fields=["is_deleted", "environment", "name"], name="ix_service_identities_list_environment"),
+            Index(fields=["is_deleted", "status", "name"], name="ix_service_identities_list_status"),
+            Index(fields=["is_deleted", "risk_level", "name"], name="ix_service_identities_list_risk"),
         ]
         constraints = [
             UniqueConstraint(fields=["azure_object_id"], name="uq_service_identities_azure_object_id"),

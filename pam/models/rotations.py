@@ -91,6 +91,8 @@ class CredentialRotation(CommonModel):
                 name="ix_credential_rotations_retry_partial",
                 condition=Q(next_retry_at__isnull=False) & Q(status="failed"),
             ),
+            Index(fields=["is_deleted", "scheduled_date", "id"], name="ix_credential_rotations_list"),
+            Index(fields=["is_deleted", "status", "scheduled_date"], name="ix_credential_rotations_list_status"),
         ]
         constraints = [
             UniqueConstraint(

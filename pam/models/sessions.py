@@ -100,6 +100,13 @@ class Session(CommonModel, MonthlyModel):
                 condition=Q(is_active=True),
             ),
             Index(fields=["last_activity"], name="ix_sessions_active_activity_partial", condition=Q(is_active=True)),
+            Index(fields=["created_at"], name="ix_sessions_list_created"),
+            Index(
+                fields=["last_activity"],
+                name="ix_sessions_list_suspicious",
+                condition=Q(is_suspicious=True) & Q(is_deleted=False),
+            ),
+            Index(fields=["last_activity"], name="ix_sessions_list_deleted", condition=Q(is_deleted=True)),
         ]
         constraints = [
             UniqueConstraint(fields=["session_token_hash"], name="uq_sessions_session_token_hash"),

@@ -8,7 +8,7 @@ from pam.models import rules
 from pam.models.base import CommonModel
 from pam.models.choices import ComplianceStatus, RiskLevel
 from pam.postgres.fields import UpnField
-from pam.postgres.indexes import Index
+from pam.postgres.indexes import GinIndex, Index
 from pam.querysets.base import AliveManager
 from pam.querysets.users import PrivilegedUserQuerySet
 
@@ -79,6 +79,24 @@ class PrivilegedUser(CommonModel):
                 fields=["upn"],
                 name="ix_privileged_users_active_upn_partial",
                 condition=Q(is_active=True) & Q(is_deleted=False),
+            ),
+            Index(fields=["is_deleted", "upn", "id"], name="ix_privileged_users_list"),
+            Index(fields=["is_deleted", "risk_level", "upn"], name="ix_privileged_users_list_risk"),
+            Index(fields=["is_deleted", "compliance_status", "upn"], name="ix_privileged_users_list_compliance"),
+            Index(
+                fields=["upn"],
+                name="ix_privileged_users_list_inactive",
+                condition=Q(is_active=False) & Q(is_deleted=False),
+            ),
+            Index(
+                fields=["next_certification_date"],
+                name="ix_privileged_users_list_certification",
+                condition=Q(certification_required=True) & Q(is_active=True) & Q(is_deleted=False),
+            ),
+            GinIndex(
+                fields=["upn", "display_name", "email"],
+                opclasses=["gin_trgm_ops", "gin_trgm_ops", "gin_trgm_ops"],
+                name="ix_privileged_users_search_gin",
             ),
         ]
         constraints = [

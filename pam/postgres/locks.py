@@ -92,15 +92,16 @@ def reset_statements() -> tuple[str, ...]:
 
 
 @contextmanager
-def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]:
-    """Bound the wait for each lock by `lock_ms` milliseconds, lift the other timeouts, and put all back at the end.
+def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int, statement_ms: int = 0) -> Iterator[None]:
+    """Bound the wait for each lock, and each statement if `statement_ms`; lift other timeouts; put all back at the end.
 
     They hold for the session, so the block may not begin inside a transaction that could be aborted within it.
     Transactions that begin in the block are READ COMMITTED unless they say otherwise.
     A role's `statement_timeout` (and, from PostgreSQL 17 on, `transaction_timeout`) is meant for its queries; a build
     that it ends would leave an INVALID index, at each try.
     """
-    with _settings(connection, {"lock_timeout": str(lock_ms), **_our_defaults(connection)}):
+    bounds = {"lock_timeout": str(lock_ms), "statement_timeout": str(statement_ms)}
+    with _settings(connection, {**_our_defaults(connection), **bounds}):
         yield
 
 
@@ -117,6 +118,25 @@ def read_only(connection: BaseDatabaseWrapper, statement_ms: int) -> Iterator[No
         cursor.execute("SET TRANSACTION READ ONLY")
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(statement_ms)])
         yield
+
+
+@contextmanager
+def statement_limit(connection: BaseDatabaseWrapper, statement_ms: int) -> Iterator[None]:
+    """A transaction, or a savepoint, of which no statement runs longer than so many milliseconds (SQLSTATE 57014).
+
+    A lower limit that the session has already stays. What comes after the block has the limit that was there before.
+    """
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setting, pg_catalog.set_config(name, least(nullif(setting::bigint, 0), %s)::text, true)"
+            " FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'",
+            [statement_ms],
+        )
+        before, _ = cursor.fetchone()
+        yield
+        if not is_outermost:
+            cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, true)", [before])
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from menshun.embedded.server import DATABASE, SUPERUSER, EmbeddedServer
 from menshun.embedded.sockets import PORT
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# Long enough for an installation.
+KEY = "of-a-site-that-lives-for-one-test-and-keeps-no-secret"
 
 # Waits at its standard input before it uses the server, and again before it ends. The alarm ends it when it hangs.
 # Another user's number makes it that user, after its imports: Python itself may be out of that user's reach.

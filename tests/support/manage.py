@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.support.cluster import Cluster
+from tests.support.embedded import KEY
 from tests.support.servers import DATABASE
 from tests.support.turns import seconds
 
@@ -18,7 +19,7 @@ def start(cluster: Cluster, *arguments: str, stderr: int = subprocess.STDOUT) ->
     environment = {
         **os.environ,
         "DATABASE_URL": cluster.url(DATABASE),
-        "SECRET_KEY": "test",
+        "SECRET_KEY": KEY,
         "ALLOWED_HOSTS": "localhost",
         "PYTHONWARNINGS": "error",
     }
