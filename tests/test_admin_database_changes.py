@@ -50,7 +50,9 @@ def test_a_conversion_under_way(half_made: str) -> None:
         assert REFRESH in page
         assert '<progress max="1" value="1" aria-label="Copied of public.audit_logs">100 %</progress>' in page
         told = shown(page)
-        assert re.search(r"public\.audit_logs monthly partitions 100 % 100 % 1 of 1 502 0 20\d\d-\d\d-\d\d", told)
+        assert re.search(
+            r"public\.audit_logs monthly partitions 100 % 100 % 1 of 1 502 0 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", told
+        )
         assert "public.sessions monthly partitions nothing to copy 0 of 0 0 0 not yet" in told
         assert told.count("A plain table still; its months are being filled beside it.") == 2
         assert "python manage.py pam_partitions abandon" in told

@@ -77,6 +77,15 @@ def test_a_failure_is_told_without_the_password(ann: User) -> None:
     assert "hunter2" not in str(list(AccessAttempt.objects.values()))
 
 
+@pytest.mark.parametrize("what", [{"is_staff": False}, {"is_active": False}])
+def test_the_right_password_of_who_may_not_sign_in_is_a_failure_like_others(ann: User, what: dict[str, bool]) -> None:
+    User.objects.update(**what)
+    pages = [enter(password=PASSWORD) for _ in range(LIMIT)]
+    assert [page.status_code for page in pages] == [200] * (LIMIT - 1) + [429]
+    assert events() == ["account.sign_in_failed"] * LIMIT + ["account.locked_out"]
+    assert enter(password="wrong", address=THERE).content.count(b"errornote") == pages[0].content.count(b"errornote")
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
@@ -147,6 +156,7 @@ def test_after_too_many_failures_one_waits_and_is_told_how_long(ann: User) -> No
         assert "no-store" in page["Cache-Control"]
         until = last.attempt_time.replace(second=0) + timedelta(minutes=16)
         assert f"{until:%Y-%m-%d %H:%M} UTC" in page.content.decode()
+        assert "with this name from where you are" in page.content.decode()
     assert len(events()) == LIMIT + 1, "told once"
     event = AuditLog.objects.get(action="account.locked_out")
     assert (event.result, event.severity, event.target_resource_id) == ("denied", "high", str(ann.pk))
@@ -171,7 +181,8 @@ def test_one_address_that_tries_many_names_waits_too(ann: User) -> None:
     assert [enter(name).status_code for name in names] == [200] * (ADDRESS_LIMIT - 1) + [429]
     assert events().count("account.locked_out") == 1
     before = len(events())
-    assert enter("bob", PASSWORD).status_code == 429
+    refused = enter("bob", PASSWORD)
+    assert (refused.status_code, "with any name from where you are" in refused.content.decode()) == (429, True)
     assert enter("yet another").status_code == 429
     assert len(events()) == before
     assert enter("bob", PASSWORD, address=THERE).status_code == 302

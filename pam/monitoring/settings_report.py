@@ -1,7 +1,7 @@
 """All that is said about settings of one database: gathered, and judged."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pam.health.advice import Advice, Case
@@ -37,6 +37,16 @@ def heading(case: Case) -> str:
         machine = f"{case.machine.memory / (1 << 30):.1f} GiB of memory, {case.machine.told_by}"
     connections_at_most = case.server["max_connections"].shown
     return f"PostgreSQL {case.server.version_shown}; {machine}; {connections_at_most} connections at most"
+
+
+def what_follows(advice: Sequence[Advice]) -> Iterator[str]:
+    """What has to be done after the statements were run, each a line."""
+    due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in FOLLOWS}
+    for effect, names in due.items():
+        if names:
+            yield f"Then for {', '.join(dict.fromkeys(names))}: {FOLLOWS[effect]}"
+    if any(one.takes_effect == "at once" for one in advice):
+        yield "ALTER TABLE takes SHARE UPDATE EXCLUSIVE here: no reader or writer waits, a vacuum does."
 
 
 def notes(case: Case, database: str) -> list[str]:

@@ -24,13 +24,14 @@ def partitions(request: HttpRequest) -> HttpResponse:
     found = _months(now)
     report = found.found
     tables = [
-        (facts, progress, months_ahead(present(facts), now)) for facts, progress in (report.tables if report else ())
+        (facts, progress, months_ahead(present(facts), now), _time(progress.verified_at))
+        for facts, progress in (report.tables if report else ())
     ]
     context = {
         "now": now,
         "reason": found.reason,
         "tables": tables,
-        "partitioned": [facts for facts, _, _ in tables if present(facts)],
+        "partitioned": [facts for facts, *_ in tables if present(facts)],
         "findings": by_urgency(report.findings) if report else [],
         "converting": bool(report and report.is_converting),
         "refresh": SECONDS if report and report.is_converting and "still" not in request.GET else None,
@@ -46,6 +47,11 @@ def timeline(request: HttpRequest) -> HttpResponse:
     if found is None:
         raise Http404
     return svg(months_svg(found.facts, now))
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time as a program is told it."""
+    return datetime.fromisoformat(text) if text else None
 
 
 def _months(now: datetime) -> Section[MonthsReport]:

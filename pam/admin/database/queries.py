@@ -25,7 +25,7 @@ def queries(request: HttpRequest) -> HttpResponse:
     context = {
         "now": found.found.at if found.found else now,
         "reason": found.reason,
-        "verdicts": [(verdict, QUERIES[verdict.name].about) for verdict in verdicts],
+        "verdicts": [(one, QUERIES[one.name].about) for one in sorted(verdicts, key=lambda one: one.passes)],
         "not_asked": [name for name in QUERIES if name not in asked],
         "seconds": ALL_SECONDS,
         "minutes": last_look.SECONDS // 60,

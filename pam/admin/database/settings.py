@@ -9,7 +9,7 @@ from pam.admin.database.page import database, look, render
 from pam.health.advice import Status
 from pam.health.finding import by_urgency
 from pam.monitoring import last_look
-from pam.monitoring.settings_report import FOLLOWS, SettingsReport, settings_report
+from pam.monitoring.settings_report import SettingsReport, settings_report, what_follows
 
 # For each statement of a query, and the time after which no further query is run.
 EACH_MS, ALL_SECONDS = 1_000, 10
@@ -27,7 +27,7 @@ def settings(request: HttpRequest) -> HttpResponse:
         "reason": found.reason,
         "report": report,
         "advice": sorted(report.advice, key=lambda one: ORDER.index(one.status)) if report else [],
-        "follows": FOLLOWS.items(),
+        "follows": list(what_follows(report.advice)) if report else [],
         "findings": by_urgency(report.findings) if report else [],
         "minutes": last_look.SECONDS // 60,
     }

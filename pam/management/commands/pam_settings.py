@@ -14,7 +14,7 @@ from pam.health.settings import advise, dangers
 from pam.management.arguments import size
 from pam.management.findings import as_json, write_findings
 from pam.monitoring.settings_case import CannotTell, gather
-from pam.monitoring.settings_report import FOLLOWS, heading, notes
+from pam.monitoring.settings_report import heading, notes, what_follows
 from pam.postgres.errors import said
 
 CANNOT_TELL = 2
@@ -59,7 +59,8 @@ class Command(BaseCommand):
             for note in remarks:
                 self.stdout.write(f"note    {note}")
             write_findings(self, findings)
-            self._show_what_follows(advice)
+            for line in what_follows(advice):
+                self.stdout.write(line)
         if findings:
             raise CommandError(f"{len(findings)} settings do harm: {', '.join(one.subject for one in findings)}")
 
@@ -79,17 +80,6 @@ class Command(BaseCommand):
             self.stdout.write(f"          Rule: {one.rule}")
         for statement in one.statements:
             self.stdout.write(f"          {statement};")
-
-    def _show_what_follows(self, advice: list[Advice]) -> None:
-        """What has to be done after the statements were run."""
-        due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in FOLLOWS}
-        for effect, names in due.items():
-            if names:
-                self.stdout.write(f"Then for {', '.join(dict.fromkeys(names))}: {FOLLOWS[effect]}")
-        if any(one.takes_effect == "at once" for one in advice):
-            self.stdout.write(
-                "ALTER TABLE takes SHARE UPDATE EXCLUSIVE here: no reader or writer waits, a vacuum does."
-            )
 
 
 def _server(case: Case) -> dict[str, Any]:
