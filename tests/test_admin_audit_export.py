@@ -140,6 +140,8 @@ class TestRows:
         closed = export(browser, "csv", "from=2026-03-01&to=2026-04-01T12:30")
         ranges = [export(browser, "jsonl", query)["Content-Disposition"] for query in ("", "period=hour")]
 
+        march = export(browser, "csv", "happened=2026-03")
+        assert march["Content-Disposition"] == 'attachment; filename="audit-log_20260301T000000Z_20260401T000000Z.csv"'
         assert closed["Content-Disposition"] == 'attachment; filename="audit-log_20260301T000000Z_20260401T123000Z.csv"'
         assert closed["Content-Type"].startswith("text/csv")
         assert ranges[0].startswith('attachment; filename="audit-log_beginning_2')

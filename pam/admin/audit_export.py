@@ -28,6 +28,7 @@ from pam.admin.audit_lines import BATCH, Rows, csv_lines, json_lines
 from pam.admin.audit_times import Span, span_of
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.admin.refusals import refusal
+from pam.admin.table import TableList
 from pam.models import AuditLog
 from pam.models.audit import EventType
 from pam.trail import Origin, record
@@ -60,7 +61,7 @@ class NothingExported(Exception):
     """Why not, in words for a reader."""
 
 
-class Selection(ChangeList):
+class Selection(TableList):
     """What the list selects, without its first page."""
 
     def get_results(self, request: HttpRequest) -> None:
