@@ -1,5 +1,8 @@
 """Settings of gunicorn, which reads this file where it is started: `gunicorn menshun.wsgi --bind 127.0.0.1:8000`."""
 
+# Browsers open connections ahead of need; without threads each of them would keep a worker waiting for nothing.
+threads = 4
+
 # Which proxies are believed is said in one place, PAM_TRUSTED_PROXIES (see menshun/proxies.py). Gunicorn by itself
 # would take the word of everybody on this machine for it that a request came by HTTPS.
 forwarded_allow_ips = ""

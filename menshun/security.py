@@ -33,8 +33,8 @@ def security_settings(*, behind_proxy: bool) -> dict[str, Any]:
     """
     return {
         "SECURE_SSL_REDIRECT": True,
-        # Machines within ask for these, by plain HTTP.
-        "SECURE_REDIRECT_EXEMPT": [r"^healthz$", r"^metrics$"],
+        # Prometheus asks from within, by plain HTTP; /healthz is answered before this is looked at.
+        "SECURE_REDIRECT_EXEMPT": [r"^metrics$"],
         "SECURE_HSTS_SECONDS": YEAR,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
         "SECURE_HSTS_PRELOAD": True,

@@ -1,9 +1,11 @@
 """Settings; what differs between a checkout and an installation comes from the environment (see environment.py)."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from menshun.environment import read_environment, secret, whole_number
+from menshun.proxies import read_proxies
 from menshun.security import PAGE_POLICY, security_settings, static_file_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -16,8 +18,10 @@ ALLOWED_HOSTS = _environment.allowed_hosts
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = PAGE_POLICY
+# Whose word is taken for who asks, and whether by HTTPS.
+PAM_TRUSTED_PROXIES = read_proxies(os.environ)
 if not DEBUG:
-    globals().update(security_settings(behind_proxy=False), **static_file_settings())
+    globals().update(security_settings(behind_proxy=bool(PAM_TRUSTED_PROXIES)), **static_file_settings())
 
 DATABASES = {"default": _environment.database}
 # psqlextra adds its features to this backend, which starts the embedded server and explains failed connections.
@@ -42,7 +46,7 @@ POSTGRES_EXTRA_AUTO_EXTENSION_SET_UP = False
 INSTALLED_APPS = [
     "pam",
     "menshun",  # before staticfiles, whose runserver it extends
-    "django.contrib.admin",
+    "pam.apps.StaffSiteConfig",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -51,9 +55,12 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.postgres",
     "psqlextra",
+    "axes",
 ]
 
 MIDDLEWARE = [
+    "menshun.proxies.heed_proxies",
+    "menshun.healthz.answer_health",
     "django.middleware.security.SecurityMiddleware",
     # `runserver` finds static files by itself.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
@@ -65,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "menshun.urls"
@@ -93,6 +101,22 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Who fails to sign in too often waits: for each name at each address, so that a stranger locks out nobody but himself
+# (see also throttle.py). The audit log tells of it, so axes keeps no log of its own.
+AXES_HANDLER = "menshun.throttle.Counter"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "menshun.throttle.refuse"
+AXES_USERNAME_CALLABLE = "pam.sign_ins.typed_name"
+AXES_CLIENT_IP_CALLABLE = "menshun.throttle.address_of"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"

@@ -2,10 +2,9 @@
 
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
-from pam.admin.database import database
 from pam.views import metrics
 
 
@@ -17,7 +16,7 @@ def nowhere(request: HttpRequest, rest: str) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # The admin's own addresses end in one that takes all others.
-    path("admin/database/", admin.site.admin_view(database), name="database"),
+    path("admin/database/", include("pam.admin.database.urls")),
     path("admin/r/<path:rest>", nowhere),
     path("admin/", admin.site.urls),
     path("metrics", metrics),

@@ -29,7 +29,7 @@ class Origin:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
-        """The origin of what a request does; a stranger has no name. The address is that of the connection."""
+        """The origin of what a request does; a stranger has no name. REMOTE_ADDR is where it comes from."""
         user = request.user
         if not hasattr(request, "trail_id"):
             request.trail_id = str(uuid.uuid4())  # type: ignore[attr-defined]

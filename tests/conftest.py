@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.conf import global_settings, settings
+from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
 from django.db import connections
-from django.test import override_settings
+from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
 from pam.company.load import Wish, load, settle
@@ -16,6 +18,7 @@ from pam.management.commands.pam_load import ROLES
 from pam.postgres import locks
 from pam.postgres.locks import Patience
 from pam.role_file import read_roles
+from pam.sign_ins import signed_in
 from tests.support import toys
 from tests.support.databases import database_name, throwaway_database
 from tests.support.own_server import own_server
@@ -47,6 +50,23 @@ def _plain_site() -> Iterator[None]:
     middleware = [name for name in settings.MIDDLEWARE if not name.startswith("whitenoise.")]
     plain = dict.fromkeys(("SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"), False)
     with override_settings(STORAGES=storages, MIDDLEWARE=middleware, **plain):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_force_login() -> Iterator[None]:
+    """Whom a test signs in without a page leaves no event: tests count events."""
+    force_login = Client.force_login
+
+    def quietly(client: Client, user: Any, backend: str | None = None) -> None:
+        user_logged_in.disconnect(signed_in)
+        try:
+            force_login(client, user, backend)
+        finally:
+            user_logged_in.connect(signed_in)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "force_login", quietly)
         yield
 
 

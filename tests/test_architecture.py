@@ -13,9 +13,12 @@ PAM = ROOT / "pam"
 LAYERS = [
     "postgres",
     "errors",
+    "differences",
     "querysets",
     "models",
     "trail",
+    "sign_ins",
+    "staff_site",
     "duties",
     "staff_roles",
     "partitions",

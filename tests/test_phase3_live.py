@@ -21,8 +21,8 @@ from tests.support.threads import writers
 from tests.test_phase2_live import OPTIONS, assert_a_wait_would_have_been_seen, client_lines
 
 BEGIN = "0010_phase3_begin"
-# 24 months.
-OLDEST, DAYS = "2024-11-03 13:37:11+00", 700
+# Eight months, and 24.
+FEW, MANY = ("2026-05-03 13:37:11+00", 200), ("2024-11-03 13:37:11+00", 700)
 
 
 @pytest.fixture
@@ -65,16 +65,17 @@ class BusyClient(Client):
 
 
 @pytest.mark.parametrize(
-    ("audit_rows", "session_rows", "count"),
-    [(20_000, 5_000, 4), pytest.param(2_000_000, 500_000, 8, marks=pytest.mark.scale)],
+    ("audit_rows", "session_rows", "months", "count"),
+    [(6_000, 1_500, FEW, 4), pytest.param(2_000_000, 500_000, MANY, 8, marks=pytest.mark.scale)],
 )
-def test_clients_notice_nothing(cluster, audit_rows, session_rows, count, capsys):
+def test_clients_notice_nothing(cluster, audit_rows, session_rows, months, count, capsys):
+    oldest, days = months
     call_command("migrate", "pam", "0001", database=ALIAS, verbosity=0)
     seed = Client(ALIAS, "seed")
     for number in range(20):
         seed.step(number)
-    add_audit_rows(ALIAS, audit_rows, DAYS, OLDEST)
-    add_sessions(ALIAS, session_rows, DAYS, OLDEST)
+    add_audit_rows(ALIAS, audit_rows, days, oldest)
+    add_sessions(ALIAS, session_rows, days, oldest)
     call_command("migrate", "pam", "0090", database=ALIAS, verbosity=0)
     began = timezone.now().isoformat()
     before = checksums(ALIAS, began)

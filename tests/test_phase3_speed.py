@@ -15,8 +15,8 @@ from tests.support.months import add_sessions, partitions
 from tests.support.servers import ALIAS, ROOMY, server_under_alias
 
 BEGIN = "0010_phase3_begin"
-# 24 months.
-OLDEST, DAYS = "2024-11-03 13:37:11+00", 700
+# Two months, and 24.
+FEW, MANY = ("2026-10-05 13:37:11+00", 40), ("2024-11-03 13:37:11+00", 700)
 
 
 @pytest.fixture
@@ -26,23 +26,25 @@ def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize(
-    ("audit_rows", "session_rows", "loads"),
+    ("audit_rows", "session_rows", "months", "loads"),
     [
-        (3_000, 1_000, {"2 clients": (2, 0.0)}),
+        (3_000, 1_000, FEW, {"2 clients": (2, 0.0)}),
         pytest.param(
             2_000_000,
             500_000,
+            MANY,
             {"nobody else": (0, 0.0), "8 clients at 2 steps a second": (8, 0.5), "8 clients without a pause": (8, 0.0)},
             marks=pytest.mark.scale,
         ),
     ],
 )
-def test_against_the_floor(cluster, audit_rows, session_rows, loads, capsys):
+def test_against_the_floor(cluster, audit_rows, session_rows, months, loads, capsys):
     """A step of a client is some forty statements; without a pause eight of them keep two processors busy."""
+    oldest, days = months
     call_command("migrate", "pam", "0001", database=ALIAS, verbosity=0)
     Client(ALIAS, "seed").step(0)
-    add_audit_rows(ALIAS, audit_rows, DAYS, OLDEST)
-    add_sessions(ALIAS, session_rows, DAYS, OLDEST)
+    add_audit_rows(ALIAS, audit_rows, days, oldest)
+    add_sessions(ALIAS, session_rows, days, oldest)
     call_command("migrate", "pam", "0090", database=ALIAS, verbosity=0)
     offline, alone = floor(ALIAS), floor(ALIAS, helpers=False)
     told = [

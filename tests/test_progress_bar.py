@@ -33,7 +33,7 @@ def slow_cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
 def test_at_a_terminal(slow_cluster):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-    process = start(slow_cluster, "migrate", "pam", stderr=theirs)
+    process = start(slow_cluster, "migrate", "pam", "0004", stderr=theirs)
     os.close(theirs)
     shown = read_to_end(ours)
     output, _ = process.communicate()

@@ -1,15 +1,28 @@
 """What happened: to be read, and nothing else."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
+from pam.admin.audit_around import around
+from pam.admin.audit_export import HIDDEN, ExportAdmin
+from pam.admin.audit_filters import (
+    ActorFilter,
+    CorrelationFilter,
+    FrameworkFilter,
+    RequestFilter,
+    SessionFilter,
+    TargetFilter,
+    TimeFilter,
+)
 from pam.admin.periods import PeriodFilter
-from pam.admin.read_only import ReadOnlyAdmin
 from pam.admin.table import SEARCH_RULE
+from pam.differences import details_of, differences
 from pam.models import AuditLog
 
-# Programs verify these; to a reader they say nothing.
-HIDDEN = ("checksum", "signature")
+# What the page of an event says in its own words first.
+AS_RECORDED = ("details", "previous_values", "new_values")
 
 
 class Happened(PeriodFilter):
@@ -21,7 +34,7 @@ class Happened(PeriodFilter):
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(ReadOnlyAdmin):
+class AuditLogAdmin(ExportAdmin):
     """Every column of an event."""
 
     when_empty = "They are written when somebody signs in, or does something to a row."
@@ -36,14 +49,49 @@ class AuditLogAdmin(ReadOnlyAdmin):
         "source_ip",
         "is_suspicious",
     )
-    list_filter = (Happened, "timestamp", "event_type", "result", "severity", "is_suspicious")
+    list_filter = (
+        Happened,
+        TimeFilter,
+        ActorFilter,
+        TargetFilter,
+        "event_type",
+        "result",
+        "severity",
+        "is_suspicious",
+        FrameworkFilter,
+        SessionFilter,
+        CorrelationFilter,
+        RequestFilter,
+    )
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("timestamp",)
     search_fields = ("description", "details")
     search_help_text = f"{SEARCH_RULE} Choose a month first: a search over all of them reads the index of each."
     ordering = ("-timestamp",)
     # Ids and not the rows they name, which may be gone; the names stand beside them.
-    fields = tuple(field.attname for field in AuditLog._meta.concrete_fields if field.name not in HIDDEN)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": tuple(
+                    field.attname
+                    for field in AuditLog._meta.concrete_fields
+                    if field.name not in (*HIDDEN, *AS_RECORDED)
+                )
+            },
+        ),
+        ("As recorded", {"classes": ("collapse",), "fields": AS_RECORDED}),
+    )
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return not lookup.startswith(HIDDEN) and super().lookup_allowed(lookup, value, request)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """The page of an event, with what is made of it for a reader, and what happened around it."""
+        event: AuditLog = options["obj"]
+        context |= {
+            "differences": differences(event.previous_values, event.new_values),
+            "details": details_of(event.details),
+            "around": around(event, self.get_queryset(request)),
+        }
+        return super().render_change_form(request, context, *args, **options)

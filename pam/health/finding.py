@@ -1,5 +1,6 @@
 """A finding: what is wrong, by how much, and what to do next."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,3 +29,8 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.severity.upper()} {self.id}: {self.subject}: {self.evidence}\n  Do: {self.cure}"
+
+
+def by_urgency(findings: Iterable[Finding]) -> list[Finding]:
+    """The errors first."""
+    return sorted(findings, key=lambda one: (one.severity is not Severity.ERROR, one.id, one.subject))

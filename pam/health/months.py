@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.template.defaultfilters import filesizeformat
 from psqlextra.partitioning.constants import AUTO_PARTITIONED_COMMENT
 
 from pam.health.finding import Finding, Severity
@@ -39,6 +40,19 @@ def judge_months(facts: MonthlyFacts, now: datetime) -> list[Finding]:
 def present(facts: MonthlyFacts) -> set[Month]:
     """The months that take rows."""
     return {one.month for one in facts.partitions if one.month and not one.is_pending}
+
+
+def told(table: MonthlyFacts, now: datetime) -> str:
+    """One line about a table."""
+    form = "partitioned" if table.is_partitioned else "plain"
+    if not table.is_partitioned:
+        return f"{table.table}: {form}"
+    months = present(table)
+    size = filesizeformat(sum(one.bytes for one in table.partitions))
+    return (
+        f"{table.table}: {form}, {len(months)} months, {months_ahead(months, now)} ahead, {size}, "
+        f"{table.rows_in_default:,} rows in the default partition"
+    )
 
 
 def _converting(facts: MonthlyFacts) -> Iterator[Finding]:

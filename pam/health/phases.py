@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from pam.health.finding import Finding, Severity
 
@@ -27,11 +28,30 @@ class Phase:
     half_applied: Mapping[str, tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A migration, the phase that it is of (None: of none), and when it was applied; None: it is not."""
+
+    name: str
+    phase: int | None
+    applied_at: datetime | None
+
+
+def recorded(known: Collection[str], applied: Mapping[str, datetime]) -> list[Recorded]:
+    """All migrations by name; `applied` may have some that are not `known`, of another checkout."""
+    return [Recorded(name, _phase(name), applied.get(name)) for name in sorted({*known, *applied})]
+
+
+def _phase(migration: str) -> int | None:
+    match = PHASE.search(migration)
+    return int(match[1]) if match else None
+
+
 def phases(known: Collection[str], applied: Collection[str], half: Mapping[str, tuple[int, int]]) -> list[Phase]:
     """The three phases; `known` are the names of all migrations, `half` is what `schema.half_applied` found."""
     found = []
     for number, about in TOLD.items():
-        names = sorted(name for name in known if (match := PHASE.search(name)) and int(match[1]) == number)
+        names = sorted(name for name in known if _phase(name) == number)
         done = tuple(name for name in names if name in applied)
         missing = tuple(name for name in names if name not in applied)
         state = "applied" if not missing else "partly applied" if _work(done) else "not applied"

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from pam.health.finding import Finding, Severity
+from pam.health.finding import Finding, Severity, by_urgency
 
 
 def write_findings(command: BaseCommand, findings: Iterable[Finding]) -> None:
     """Each finding on its lines, the errors first."""
-    for finding in sorted(findings, key=lambda one: (one.severity is not Severity.ERROR, one.id, one.subject)):
+    for finding in by_urgency(findings):
         style = command.style.ERROR if finding.severity is Severity.ERROR else command.style.WARNING
         head, *rest = str(finding).splitlines()
         command.stdout.write(style(head))

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 
-from pam.health.growth import Trend, forecast, rate, span
+from pam.health.growth import Trend, forecast
 from pam.management.curve import curve
 from pam.management.findings import as_json
 from pam.monitoring.size_history import DATABASE
-from pam.monitoring.size_report import SizeReport
+from pam.monitoring.size_report import SizeReport, growth_told, limits_told, rate_told
 from pam.postgres.sizes import Size, TableSize
 
 # Who reads the document must know what it says.
@@ -35,12 +35,9 @@ def lines(found: SizeReport, encoding: str | None) -> Iterator[str]:
             f"  {filesizeformat(first.bytes)} on {first.taken_at:%Y-%m-%d}  {curve(points, encoding)}  "
             f"{filesizeformat(last.bytes)} on {last.taken_at:%Y-%m-%d}"
         )
-        sure = "" if growth.is_sure else "; it may be none at all"
-        yield f"  grows by {rate(growth)}, by {growth.snapshots} snapshots since {growth.since:%Y-%m-%d}{sure}"
-    for limit in found.limits:
-        over = f"{filesizeformat(-limit.left)} over" if limit.left < 0 else f"{filesizeformat(limit.left)} left"
-        full = f"; full on {span(forecast(limit, growth, found.now))}" if growth and limit.left >= 0 else ""
-        yield f"  {limit.name}: {over}{full}"
+        yield f"  {growth_told(growth)}"
+    for sentence in limits_told(found):
+        yield f"  {sentence}"
     yield from (*found.remarks, *(found.unknown if found.findings else ()))
 
 
@@ -52,15 +49,8 @@ def _row(table: TableSize, growth: Trend | None) -> tuple[str, ...]:
         *(str(filesizeformat(part)) for part in parts),
         "?" if size.rows is None else f"{size.rows:,}",
         str(len(table.partitions)) if table.relation.is_partitioned else "",
-        _rate(growth),
+        rate_told(growth),
     )
-
-
-def _rate(growth: Trend | None) -> str:
-    """Growth a day, and how far off it may be, at 95 %."""
-    if growth is None:
-        return "?"
-    return f"{filesizeformat(growth.per_day)} ± {filesizeformat(growth.high - growth.per_day)}"
 
 
 def as_document(found: SizeReport, *, kept: bool) -> dict[str, Any]:

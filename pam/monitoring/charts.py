@@ -38,7 +38,7 @@ AHEAD = timedelta(days=30)
 # A limit that is further away would press the curves flat.
 NEAR = 3
 # Across, at most.
-LINES = 6
+LINES, FEW_LINES = 6, 4
 
 
 def growth_svg(curves: Mapping[str, Sequence[Point]], trend: Trend | None, limits: Mapping[str, int]) -> str:
@@ -64,7 +64,6 @@ def growth_figure(curves: Mapping[str, Sequence[Point]], trend: Trend | None, li
     `limits` are bytes by name. One that is more than three times the largest size is left out.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MultipleLocator
 
     first, *others = curves
     others.sort(key=lambda name: -curves[name][-1].bytes)
@@ -82,9 +81,7 @@ def growth_figure(curves: Mapping[str, Sequence[Point]], trend: Trend | None, li
             axes.axhline(limit, color="black", linewidth=1, linestyle="--")
             axes.annotate(name, (0, limit), xycoords=("axes fraction", "data"), va="bottom")
     axes.set_ylim(bottom=0)
-    _, top = axes.get_ylim()
-    axes.yaxis.set_major_locator(MultipleLocator(2 ** ceil(log2(top / LINES))))
-    axes.yaxis.set_major_formatter(lambda value, _: str(filesizeformat(value)))
+    _mark_sizes(axes, LINES)
     figure.suptitle("Size with indexes and TOAST, partitions with their table")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -112,8 +109,17 @@ def months_svg(tables: Sequence[MonthlyFacts], now: datetime) -> str:
             moment: Any = now
             axes.axvline(moment, color=COLOURS[1])
             axes.set_title(f"{table.table}: {len(months)} months", loc="left", fontsize="medium")
-            axes.yaxis.set_major_formatter(lambda value, _: str(filesizeformat(value)))
+            _mark_sizes(axes, FEW_LINES)
         return _text(figure)
+
+
+def _mark_sizes(axes: "Axes", lines: int) -> None:
+    """At powers of two, as sizes are told."""
+    from matplotlib.ticker import MultipleLocator
+
+    _, top = axes.get_ylim()
+    axes.yaxis.set_major_locator(MultipleLocator(2 ** ceil(log2(top / lines))))
+    axes.yaxis.set_major_formatter(lambda value, _: str(filesizeformat(value)))
 
 
 def _style() -> AbstractContextManager[None]:

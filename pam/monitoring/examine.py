@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -11,7 +12,7 @@ from psqlextra.models import PostgresViewModel
 
 from pam.health.finding import Finding
 from pam.health.months import MonthlyFacts, judge_months
-from pam.health.phases import Phase, judge_phases, phases
+from pam.health.phases import Phase, Recorded, judge_phases, phases, recorded
 from pam.health.reports import judge_reports
 from pam.health.schema import half_applied, judge_schema
 from pam.health.server import judge_server
@@ -36,6 +37,7 @@ class Examination:
     """What was seen, what is wrong with it, and what could not be seen, a sentence each."""
 
     phases: tuple[Phase, ...]
+    migrations: tuple[Recorded, ...]
     months: tuple[MonthlyFacts, ...]
     server: ServerState
     reports: tuple[ViewAge, ...]
@@ -43,15 +45,18 @@ class Examination:
     unknown: tuple[str, ...]
 
 
-def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
+def examine(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int = LONGEST_MS) -> Examination:
     """The state of the database behind a connection, as of the clock that is passed in.
 
     Read-only, also on a standby. Locks: ACCESS SHARE on the tables for a moment; who is kept out by somebody's ACCESS
-    EXCLUSIVE lock for ten seconds gets Django's OperationalError (SQLSTATE 57014).
+    EXCLUSIVE lock for `statement_ms` milliseconds gets Django's OperationalError (SQLSTATE 57014).
     """
-    with read_only(connection, LONGEST_MS):
+    with read_only(connection, statement_ms):
         loader = MigrationLoader(connection, ignore_no_migrations=True)
-        applied = {name for app, name in loader.applied_migrations if app == "pam"}
+        # The stubs take what is recorded for the migration itself.
+        rows = cast("dict[tuple[str, str], Any]", loader.applied_migrations)
+        times = {name: row.applied for (app, name), row in rows.items() if app == "pam"}
+        applied = set(times)
         known = {name for app, name in loader.disk_migrations if app == "pam"}
         wanted = oids(connection, table_names())
         parts = inventory(connection, wanted)
@@ -67,7 +72,8 @@ def examine(connection: BaseDatabaseWrapper, now: datetime) -> Examination:
         *judge_statistics(server.statistics, connection.alias, now),
         *judge_reports(reports, applied, connection.alias, now),
     ]
-    return Examination(tuple(found), months, server, reports, tuple(findings), tuple(_unknown(server)))
+    told = tuple(recorded(known, times))
+    return Examination(tuple(found), told, months, server, reports, tuple(findings), tuple(_unknown(server)))
 
 
 def table_names() -> list[str]:

@@ -43,15 +43,25 @@ class IndexReport:
     loader: MigrationLoader
 
 
-def index_report(connection: BaseDatabaseWrapper, also: Sequence[str], now: datetime) -> IndexReport:
+def index_report(
+    connection: BaseDatabaseWrapper,
+    also: Sequence[str],
+    now: datetime,
+    *,
+    timeout_ms: int = TIMEOUT_MS,
+    measure: bool = True,
+) -> IndexReport:
     """Look at the indexes of a database, with the scans that the replicas behind the aliases `also` counted.
 
+    `timeout_ms` is for each statement; without `measure` bloat is estimated only, and no index is read as a whole.
     Read-only. Locks: ACCESS SHARE for a moment. Raises CommandError where there is no table, or `also` is no replica.
     """
     tables, missing = _tables(connection)
     journal = catalog.relation(connection, connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table))
     readable = journal is not None and may_read(connection, journal)
-    facts = _measured(connection, _facts(connection, also, tables, journal))
+    facts = _facts(connection, also, tables, journal, timeout_ms)
+    if measure:
+        facts = _measured(connection, facts, timeout_ms)
     loader = MigrationLoader(connection if readable else None)
     declared = _declared(loader, tables, facts)
     judgement = judge(facts, _terms(loader, declared, facts, command(connection.alias, also), now))
@@ -87,20 +97,24 @@ def _tables(connection: BaseDatabaseWrapper) -> tuple[list[Relation], list[str]]
 
 
 def _facts(
-    connection: BaseDatabaseWrapper, also: Sequence[str], tables: Sequence[Relation], journal: Relation | None
+    connection: BaseDatabaseWrapper,
+    also: Sequence[str],
+    tables: Sequence[Relation],
+    journal: Relation | None,
+    timeout_ms: int,
 ) -> Facts:
     replicas = [connections[alias] for alias in also]
     with ExitStack() as transactions:
         for one in (connection, *replicas):
-            transactions.enter_context(read_only(one, TIMEOUT_MS))
+            transactions.enter_context(read_only(one, timeout_ms))
         servers = require_replicas(connection, replicas, tables)
         return Facts(servers, index_usage(connection, replicas, tables, journal), foreign_keys(connection, tables))
 
 
-def _measured(connection: BaseDatabaseWrapper, facts: Facts) -> Facts:
+def _measured(connection: BaseDatabaseWrapper, facts: Facts, timeout_ms: int) -> Facts:
     """The same, but what the estimate suspects is measured, where pgstattuple is there for it: it reads all of it."""
     indexes = [
-        replace(one, bloat=measured(connection, one.oid, TIMEOUT_MS) or one.bloat) if is_bloated(one) else one
+        replace(one, bloat=measured(connection, one.oid, timeout_ms) or one.bloat) if is_bloated(one) else one
         for one in facts.indexes
     ]
     return replace(facts, indexes=tuple(indexes))

@@ -1,42 +1,28 @@
 """The state of a database on one page, for a change ticket: self-contained HTML, with charts, to be read or printed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
 
-from django.core.management import CommandError
-from django.db import Error, connections
+from django.db import connections
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
-from django.utils.text import capfirst
 
 from pam.explain.judge import Verdict
 from pam.health.advice import Advice, Status
-from pam.health.finding import Finding, Severity
+from pam.health.finding import Finding, by_urgency
 from pam.health.settings import advise, dangers
 from pam.monitoring.charts import growth_svg, months_svg
 from pam.monitoring.examine import Examination, examine
 from pam.monitoring.index_report import IndexReport, index_report
+from pam.monitoring.section import Section, section
 from pam.monitoring.settings_case import gather
 from pam.monitoring.size_history import measure
 from pam.monitoring.size_report import SizeReport
 from pam.monitoring.size_report import report as size_report
 from pam.monitoring.verdicts import require_tables, verdicts_on
-from pam.postgres.errors import said
 from pam.postgres.index_usage import IndexUsage
 from pam.workload import QUERIES
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True)
-class Section(Generic[T_co]):
-    """What was found, or a sentence that says why it could not be told."""
-
-    found: T_co | None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,29 +71,21 @@ def report(alias: str, now: datetime, *, memory: int | None, budget: int | None)
         require_tables(alias)
         return verdicts_on(alias, QUERIES, analyze=True)
 
-    state = _section(lambda: examine(connection, now))
-    sizes = _section(lambda: size_report(alias, measure(alias), now, budget))
-    indexes = _section(lambda: index_report(connection, (), now))
-    asked = _section(verdicts)
-    case = _section(lambda: gather(alias, memory))
+    state = section(lambda: examine(connection, now))
+    sizes = section(lambda: size_report(alias, measure(alias), now, budget))
+    indexes = section(lambda: index_report(connection, (), now))
+    asked = section(verdicts)
+    case = section(lambda: gather(alias, memory))
     advice = Section(advise(case.found)) if case.found else Section[Sequence[Advice]](None, case.reason)
-    findings = [
-        *(state.found.findings if state.found else ()),
-        *(sizes.found.findings if sizes.found else ()),
-        *(indexes.found.judgement.findings if indexes.found else ()),
-        *(dangers(case.found) if case.found else ()),
-    ]
-    findings.sort(key=lambda one: (one.severity is not Severity.ERROR, one.id, one.subject))
+    findings = by_urgency(
+        [
+            *(state.found.findings if state.found else ()),
+            *(sizes.found.findings if sizes.found else ()),
+            *(indexes.found.judgement.findings if indexes.found else ()),
+            *(dangers(case.found) if case.found else ()),
+        ]
+    )
     return Report(database, server, now, state, sizes, indexes, asked, advice, findings)
-
-
-def _section(look: Callable[[], T]) -> Section[T]:
-    try:
-        return Section(look())
-    except CommandError as error:
-        return Section(None, str(error))
-    except Error as error:
-        return Section(None, capfirst(said(error)))
 
 
 def page(found: Report) -> str:

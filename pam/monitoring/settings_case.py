@@ -1,6 +1,8 @@
 """The facts that advice on settings needs, gathered from one database."""
 
+import math
 import sys
+from time import monotonic
 
 from django.apps import apps
 from django.db import Error, connections
@@ -21,6 +23,7 @@ from pam.postgres.server_tables import read_tables
 from pam.workload import QUERIES
 
 TIMEOUT_MS = 60_000
+TIME_IS_UP = "the time was up before its turn came."
 # Without knowing the memory, no session is told to take more.
 MOST_WORK_MEM = 1 << 30
 
@@ -29,11 +32,12 @@ class CannotTell(MenshunError):
     """What the advice hangs on cannot be seen."""
 
 
-def gather(alias: str, memory: int | None) -> Case:
+def gather(alias: str, memory: int | None, *, timeout_ms: int = TIMEOUT_MS, until: float = math.inf) -> Case:
     """The case of a database. `memory`: bytes of its server's; None: this machine's, if the server runs on it.
 
-    The named queries are run, each in a read-only transaction that ends after a minute; one that spills is run again
-    with more memory. Locks: ACCESS SHARE on what they read. Raises CannotTell.
+    The named queries are run, each in a read-only transaction whose statements end after so many milliseconds; one that
+    spills is run again with more memory; one whose turn comes after `until`, by `time.monotonic`, is not run.
+    Locks: ACCESS SHARE on what they read. Raises CannotTell.
     """
     connection = connections[alias]
     server = read_server(connection, NAMES)
@@ -50,7 +54,7 @@ def gather(alias: str, memory: int | None) -> Case:
         machine,
         read_counters(connection),
         tuple(read_tables(connection, [one.oid for one in relations])),
-        _workload(alias, _most_work_mem(server, machine)),
+        _workload(alias, _most_work_mem(server, machine), timeout_ms, until),
         disk.free(connection),
     )
 
@@ -75,21 +79,24 @@ def _most_work_mem(server: Server, machine: Machine | None) -> int:
     return server["work_mem"].within(most)
 
 
-def _workload(alias: str, most: int) -> tuple[Asked, ...]:
+def _workload(alias: str, most: int, timeout_ms: int, until: float) -> tuple[Asked, ...]:
     sample = Sample(alias)
     bar = tqdm(QUERIES.values(), unit=" queries", leave=False, disable=not sys.stderr.isatty())
-    return tuple(_ask(alias, query, sample, most) for query in bar)
+    return tuple(
+        _ask(alias, query, sample, most, timeout_ms) if monotonic() <= until else Asked(query, None, error=TIME_IS_UP)
+        for query in bar
+    )
 
 
-def _ask(alias: str, query: Query, sample: Sample, most: int) -> Asked:
+def _ask(alias: str, query: Query, sample: Sample, most: int, timeout_ms: int) -> Asked:
     found = None
     try:
-        with read_only(connections[alias], TIMEOUT_MS):
+        with read_only(connections[alias], timeout_ms):
             rows = query.build(sample)
-        found = run(alias, rows, timeout_ms=TIMEOUT_MS)
+        found = run(alias, rows, timeout_ms=timeout_ms)
         if not found.spills:
             return Asked(query, found)
-        return Asked(query, found, enough(alias, rows, found, most=most, timeout_ms=TIMEOUT_MS))
+        return Asked(query, found, enough(alias, rows, found, most=most, timeout_ms=timeout_ms))
     except NoRows as error:
         return Asked(query, None, error=str(error))
     except Error as error:

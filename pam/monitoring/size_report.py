@@ -1,13 +1,14 @@
 """All that sizes tell of one database: gathered, and judged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.template.defaultfilters import filesizeformat
 
 from pam.health.finding import Finding
-from pam.health.growth import Limit, Point, Trend, limit_findings, recent, trend
+from pam.health.growth import Limit, Point, Trend, forecast, limit_findings, rate, recent, span, trend
 from pam.health.odd_months import odd_months
 from pam.monitoring.size_history import DATABASE, history, now_points
 from pam.postgres.disk import free
@@ -78,6 +79,28 @@ def report(alias: str, measured: Sizes, now: datetime, budget: int | None) -> Si
     findings = limit_findings(measured.database, limits, growth, now, f"python manage.py pam_partitions status{at}")
     findings += [finding for table in measured.tables for finding in odd_months(table, now)]
     return SizeReport(now, measured, _curves(kept, current), trends, limits, findings, unknown, remarks)
+
+
+def growth_told(growth: Trend) -> str:
+    """The growth of the database, for a person."""
+    sure = "" if growth.is_sure else "; it may be none at all"
+    return f"grows by {rate(growth)}, by {growth.snapshots} snapshots since {growth.since:%Y-%m-%d}{sure}"
+
+
+def rate_told(growth: Trend | None) -> str:
+    """Growth a day, and how far off it may be, at 95 %; "?" if nobody knows."""
+    if growth is None:
+        return "?"
+    return f"{filesizeformat(growth.per_day)} ± {filesizeformat(growth.high - growth.per_day)}"
+
+
+def limits_told(found: SizeReport) -> Iterator[str]:
+    """Each limit: what is left of it, and when it is reached."""
+    for limit in found.limits:
+        over = f"{filesizeformat(-limit.left)} over" if limit.left < 0 else f"{filesizeformat(limit.left)} left"
+        growth = found.growth
+        full = f"; full on {span(forecast(limit, growth, found.now))}" if growth and limit.left >= 0 else ""
+        yield f"{limit.name}: {over}{full}"
 
 
 def _curves(kept: Mapping[str, Sequence[Point]], current: Mapping[str, Point]) -> dict[str, list[Point]]:

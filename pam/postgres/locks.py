@@ -92,15 +92,16 @@ def reset_statements() -> tuple[str, ...]:
 
 
 @contextmanager
-def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int) -> Iterator[None]:
-    """Bound the wait for each lock by `lock_ms` milliseconds, lift the other timeouts, and put all back at the end.
+def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int, statement_ms: int = 0) -> Iterator[None]:
+    """Bound the wait for each lock, and each statement if `statement_ms`; lift other timeouts; put all back at the end.
 
     They hold for the session, so the block may not begin inside a transaction that could be aborted within it.
     Transactions that begin in the block are READ COMMITTED unless they say otherwise.
     A role's `statement_timeout` (and, from PostgreSQL 17 on, `transaction_timeout`) is meant for its queries; a build
     that it ends would leave an INVALID index, at each try.
     """
-    with _settings(connection, {"lock_timeout": str(lock_ms), **_our_defaults(connection)}):
+    bounds = {"lock_timeout": str(lock_ms), "statement_timeout": str(statement_ms)}
+    with _settings(connection, {**_our_defaults(connection), **bounds}):
         yield
 
 

@@ -8,6 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog, locks
 from pam.postgres.catalog import Relation
+from pam.postgres.locks import CALM, Patience
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import Month
 from pam.postgres.sql import query
@@ -77,7 +78,7 @@ class Sizes:
         return max(0, self.bytes - sum(table.size.total for table in self.tables))
 
 
-def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str]) -> Sizes:
+def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str], patience: Patience = CALM) -> Sizes:
     """The sizes of these tables, as this session's search_path finds them, and of the database, all as they are now.
 
     A table that is dropped meanwhile counts as missing, a partition is left out. Lock: ACCESS SHARE on each relation
@@ -86,7 +87,7 @@ def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str]) -> Sizes
     measured, missing = [], []
     for name in quoted_names:
         found = catalog.relation(connection, name)
-        size = table_size(connection, found) if found else None
+        size = table_size(connection, found, patience) if found else None
         if size is None:
             missing.append(name.strip('"'))
         else:
@@ -97,10 +98,10 @@ def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str]) -> Sizes
     return Sizes(database, total, tuple(measured), tuple(missing))
 
 
-def table_size(connection: BaseDatabaseWrapper, table: Relation) -> TableSize | None:
+def table_size(connection: BaseDatabaseWrapper, table: Relation, patience: Patience = CALM) -> TableSize | None:
     """The size of one table with its partitions; None if it is dropped by now. Locks and errors: `sizes`."""
     relations = [table, *catalog.partitions(connection, table)]
-    return locks.with_retries(connection, locks.CALM, "ACCESS SHARE", relations, partial(_measured, connection, table))
+    return locks.with_retries(connection, patience, "ACCESS SHARE", relations, partial(_measured, connection, table))
 
 
 def _measured(connection: BaseDatabaseWrapper, table: Relation) -> TableSize | None:

@@ -1,6 +1,5 @@
 """A real browser before the whole site. Its packages are a developer's, so they are imported where they are used."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 CHROMIUM = "/usr/bin/chromium"
+# The certificate is nobody's; and root starts it without a sandbox only.
+ARGUMENTS = ["--ignore-certificate-errors", "--no-sandbox"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _beside_the_loop() -> Iterator[None]:
+    """Playwright's loop runs in this thread too, but nothing asks the database from within it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +32,6 @@ def site(
     django_db_blocker: DjangoDbBlocker, company_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """The site of a company, with somebody in each role."""
-    # Playwright's loop runs in this thread too; nothing here asks the database from within it.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with django_db_blocker.unblock(), throwaway_database("site", company_template) as alias:
         make_staff(alias)
         with serve(alias, tmp_path_factory.mktemp("site")) as site:
@@ -33,11 +40,11 @@ def site(
 
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[Browser]":
-    """Debian's, which root may start without a sandbox only."""
+    """Debian's browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -88,6 +95,11 @@ def signed_in(window: "Callable[..., Page]", cookies: dict[str, Any]) -> "Callab
 @pytest.fixture
 def root(signed_in: "Callable[..., Page]") -> "Page":
     return signed_in("root")
+
+
+@pytest.fixture
+def operator(signed_in: "Callable[..., Page]") -> "Page":
+    return signed_in("operator")
 
 
 @pytest.fixture

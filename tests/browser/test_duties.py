@@ -1,10 +1,12 @@
 """Each action of the lists: done by who may, with a reason and an event; not offered to who may not."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib import admin
 from django.db.models import Q
+from django.utils import timezone
 
 from pam.admin.duties import Duty
 from pam.models import (
@@ -25,37 +27,36 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 OPEN = Q(rotations__status__in=["scheduled", "in_progress"])
-# The duty, the rows of a company that it is for, and what becomes of them.
-DUTIES: list[tuple[str, Any, dict[str, Any]]] = [
-    ("revoke", RoleAssignment.objects.filter(is_active=True, is_emergency=False), {"is_active": False}),
-    ("certify", RoleAssignment.objects.filter(is_active=True), {"certified_by": "root"}),
-    (
-        "approve",
-        RoleAssignment.objects.filter(is_active=True, approval_required=True, approved_by=None),
-        {"approved_by": "root"},
-    ),
-    ("end_emergency", RoleAssignment.objects.filter(is_active=True, is_emergency=True), {"is_active": False}),
-    ("suspend", ServiceIdentity.objects.filter(status="active"), {"status": "suspended"}),
-    ("reactivate", ServiceIdentity.objects.filter(status="suspended"), {"status": "active"}),
-    ("disable", PrivilegedUser.objects.filter(is_active=True), {"is_active": False}),
-    ("enable", PrivilegedUser.objects.filter(is_active=False), {"is_active": True}),
-    ("terminate_sessions", PrivilegedUser.objects.filter(sessions__is_active=True), {}),
-    ("request_rotation", Credential.objects.filter(status="active").exclude(OPEN), {}),
-    ("retry", CredentialRotation.objects.filter(status="failed"), {"status": "scheduled"}),
-    ("terminate", Session.objects.filter(is_active=True), {"is_active": False}),
+# The duty, a row of a company that it is for, what that needs to be made of it first, and what becomes of it.
+ACTIVE = RoleAssignment.objects.filter(is_active=True, is_emergency=False)
+EMERGENCY = {"is_emergency": True, "emergency_justification": "x", "expires_at": timezone.now() + timedelta(days=1)}
+DUTIES: list[tuple[str, Any, dict[str, Any], dict[str, Any]]] = [
+    ("revoke", ACTIVE, {}, {"is_active": False}),
+    ("certify", ACTIVE, {}, {"certified_by": "root"}),
+    ("approve", ACTIVE, {"approval_required": True, "approved_by": None}, {"approved_by": "root"}),
+    ("end_emergency", ACTIVE, EMERGENCY, {"is_active": False}),
+    ("suspend", ServiceIdentity.objects.filter(status="active"), {}, {"status": "suspended"}),
+    ("reactivate", ServiceIdentity.objects.filter(status="suspended"), {}, {"status": "active"}),
+    ("disable", PrivilegedUser.objects.filter(is_active=True), {}, {"is_active": False}),
+    ("enable", PrivilegedUser.objects.filter(is_active=False), {}, {"is_active": True}),
+    ("terminate_sessions", PrivilegedUser.objects.filter(sessions__is_active=True), {}, {}),
+    ("request_rotation", Credential.objects.filter(status="active").exclude(OPEN), {}, {}),
+    ("retry", CredentialRotation.objects.filter(status="failed"), {}, {"status": "scheduled"}),
+    ("terminate", Session.objects.filter(is_active=True), {}, {"is_active": False}),
 ]
 
 
 def test_no_duty_is_forgotten() -> None:
     actions = [action for page in admin.site._registry.values() for action in page.actions or ()]
-    assert {action.name for action in actions if isinstance(action, Duty)} == {name for name, _, _ in DUTIES}
+    assert {action.name for action in actions if isinstance(action, Duty)} == {name for name, _, _, _ in DUTIES}
 
 
-@pytest.mark.parametrize(("duty", "rows", "after"), DUTIES, ids=[duty for duty, _, _ in DUTIES])
+@pytest.mark.parametrize(("duty", "rows", "needs", "after"), DUTIES, ids=[row[0] for row in DUTIES])
 def test_a_duty_is_done_with_a_reason_and_leaves_its_event(
-    root: "Page", auditor: "Page", site: Site, duty: str, rows: Any, after: dict[str, Any]
+    root: "Page", auditor: "Page", site: Site, duty: str, rows: Any, needs: dict[str, Any], after: dict[str, Any]
 ) -> None:
     row = rows.using(site.alias).order_by("-pk")[0]
+    rows.using(site.alias).filter(pk=row.pk).update(**needs)
     address = f"{url(type(row), 'changelist')}?id__exact={row.pk}"
     auditor.goto(address)
     assert not auditor.locator(f"select[name=action] option[value={duty}]").count()

@@ -15,14 +15,15 @@ pytestmark = pytest.mark.browser
 
 def test_a_search_finds_and_a_short_one_says_why_not(auditor: "Page", site: Site) -> None:
     user = PrivilegedUser.objects.using(site.alias).filter(role_assignments__isnull=False).order_by("upn")[0]
+    auditor.goto("/admin/")
     auditor.get_by_role("link", name="Privileged users").first.click()
-    auditor.get_by_role("searchbox").fill(user.upn)
+    auditor.locator("#searchbar").fill(user.upn)
     auditor.get_by_role("button", name="Search").click()
     auditor.get_by_role("link", name=user.upn).click()
     auditor.get_by_role("heading", name=str(user)).first.wait_for()
 
     auditor.goto("/admin/pam/privilegeduser/?q=ab")
-    assert "three letters" in auditor.inner_text("main")
+    assert "at least one word of 3 letters" in auditor.inner_text("main")
 
 
 def test_a_filter_narrows_the_list_and_another_one_empties_it(auditor: "Page", site: Site) -> None:
@@ -31,9 +32,9 @@ def test_a_filter_narrows_the_list_and_another_one_empties_it(auditor: "Page", s
     auditor.get_by_role("link", name="High", exact=True).click()
     auditor.wait_for_url("**risk_level__exact=high**")
     assert f"{high:,} privileged user" in auditor.inner_text("main")
-    auditor.get_by_role("searchbox").fill("nobody-of-this-name")
+    auditor.locator("#searchbar").fill("nobody-of-this-name")
     auditor.get_by_role("button", name="Search").click()
-    assert "0 privileged users" in auditor.inner_text("main")
+    auditor.get_by_text("No privileged users match.").wait_for()
 
 
 def test_a_person_is_shown_with_what_he_has_and_did(auditor: "Page", site: Site) -> None:

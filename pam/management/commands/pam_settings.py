@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
 
@@ -15,10 +14,10 @@ from pam.health.settings import advise, dangers
 from pam.management.arguments import size
 from pam.management.findings import as_json, write_findings
 from pam.monitoring.settings_case import CannotTell, gather
+from pam.monitoring.settings_report import heading, notes, what_follows
 from pam.postgres.errors import said
 
 CANNOT_TELL = 2
-FOLLOWS = {"reload": "SELECT pg_reload_conf();", "restart": "restart the server.", "new sessions": "connect anew."}
 
 
 class Command(BaseCommand):
@@ -44,23 +43,24 @@ class Command(BaseCommand):
         except Error as error:
             again = f"python manage.py pam_settings --database {database}"
             raise CommandError(f"{capfirst(said(error))} Then look again: {again}", returncode=CANNOT_TELL) from error
-        advice, findings, notes = advise(case), dangers(case), _notes(case, database)
+        advice, findings, remarks = advise(case), dangers(case), notes(case, database)
         if options["json"]:
             document = {
                 "server": _server(case),
                 "advice": [asdict(one) for one in advice],
                 "findings": as_json(findings),
-                "notes": notes,
+                "notes": remarks,
             }
             self.stdout.write(json.dumps(document, indent=2))
         else:
-            self.stdout.write(_heading(case))
+            self.stdout.write(heading(case))
             for one in advice:
                 self._show(one)
-            for note in notes:
+            for note in remarks:
                 self.stdout.write(f"note    {note}")
             write_findings(self, findings)
-            self._show_what_follows(advice)
+            for line in what_follows(advice):
+                self.stdout.write(line)
         if findings:
             raise CommandError(f"{len(findings)} settings do harm: {', '.join(one.subject for one in findings)}")
 
@@ -81,26 +81,6 @@ class Command(BaseCommand):
         for statement in one.statements:
             self.stdout.write(f"          {statement};")
 
-    def _show_what_follows(self, advice: list[Advice]) -> None:
-        """What has to be done after the statements were run."""
-        due = {effect: [one.name for one in advice if one.takes_effect == effect] for effect in FOLLOWS}
-        for effect, names in due.items():
-            if names:
-                self.stdout.write(f"Then for {', '.join(dict.fromkeys(names))}: {FOLLOWS[effect]}")
-        if any(one.takes_effect == "at once" for one in advice):
-            self.stdout.write(
-                "ALTER TABLE takes SHARE UPDATE EXCLUSIVE here: no reader or writer waits, a vacuum does."
-            )
-
-
-def _heading(case: Case) -> str:
-    if case.machine is None:
-        machine = "memory not known"
-    else:
-        machine = f"{case.machine.memory / (1 << 30):.1f} GiB of memory, {case.machine.told_by}"
-    connections_at_most = case.server["max_connections"].shown
-    return f"PostgreSQL {case.server.version_shown}; {machine}; {connections_at_most} connections at most"
-
 
 def _server(case: Case) -> dict[str, Any]:
     return {
@@ -109,34 +89,3 @@ def _server(case: Case) -> dict[str, Any]:
         "database_bytes": case.counters.database_bytes,
         "settings": {name: one.raw for name, one in case.server.settings.items()},
     }
-
-
-def _notes(case: Case, database: str) -> list[str]:
-    """What could not be seen, and what this role may not do."""
-    notes = []
-    if case.machine is None:
-        notes.append(
-            "The server's memory cannot be read from here, so what depends on it is left out: maintenance_work_mem, "
-            "effective_cache_size, random_page_cost, work_mem for all. Tell it: "
-            f"python manage.py pam_settings --database {database} --memory 16GB"
-        )
-    failed: dict[str, list[str]] = defaultdict(list)
-    for one in case.asked:
-        if one.error:
-            failed[one.error].append(one.query.name)
-    notes += [
-        f"{len(names)} named queries were not run to their end ({', '.join(names)}): {error}"
-        for error, names in failed.items()
-    ]
-    if case.server.is_standby:
-        notes.append("This is a standby: tables are altered on the primary.")
-    forbidden = [name for name, one in case.server.settings.items() if not one.may_alter]
-    if forbidden:
-        notes.append(
-            "ALTER SYSTEM is not for this role: a superuser runs it, or GRANT ALTER SYSTEM ON PARAMETER "
-            f"{forbidden[0]}, ... TO {case.server.role}."
-        )
-    strange = [table.name for table in case.tables if not all(leaf.is_ours for leaf in table.leaves)]
-    if strange:
-        notes.append(f"ALTER TABLE is for the owner, which this role is not, of {', '.join(strange)}.")
-    return notes

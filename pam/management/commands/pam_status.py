@@ -8,13 +8,11 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, Error, connections
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from pam.health.months import MonthlyFacts, present
+from pam.health.months import told
 from pam.management.findings import as_json, write_findings
 from pam.monitoring.examine import Examination, examine
-from pam.partitions.plan import months_ahead
 from pam.postgres.errors import said
 
 FINDINGS, COULD_NOT_TELL = 1, 2
@@ -50,7 +48,7 @@ class Command(BaseCommand):
         for phase in found.phases:
             self.stdout.write(f"phase {phase.number}  {phase.state:14} {phase.about}")
         for table in found.months:
-            self.stdout.write(_told(table, now))
+            self.stdout.write(told(table, now))
         for report in found.reports:
             if found.phases[-1].state == "applied":
                 at = report.refreshed_at
@@ -60,18 +58,6 @@ class Command(BaseCommand):
         write_findings(self, found.findings)
         if not found.findings:
             self.stdout.write(self.style.SUCCESS("well"))
-
-
-def _told(table: MonthlyFacts, now: datetime) -> str:
-    form = "partitioned" if table.is_partitioned else "plain"
-    if not table.is_partitioned:
-        return f"{table.table}: {form}"
-    months = present(table)
-    size = filesizeformat(sum(one.bytes for one in table.partitions))
-    return (
-        f"{table.table}: {form}, {len(months)} months, {months_ahead(months, now)} ahead, {size}, "
-        f"{table.rows_in_default:,} rows in the default partition"
-    )
 
 
 def _document(found: Examination) -> dict[str, Any]:
