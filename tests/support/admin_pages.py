@@ -9,10 +9,13 @@ from django.db import models
 from django.test import Client
 
 from pam.admin.periods import PeriodFilter
+from pam.models import AuditLog
 from tests.support.admin import url
 from tests.support.at_size import NEEDLE
 
 FIRST = "first page"
+# What is typed into the forms beside the list of events.
+TYPED = (("actor: a UPN", "actor=adm-0%40contoso.example"), ("compliance framework: SOX", "framework=SOX"))
 
 
 def pages(browser: Client, model: type[models.Model], *, some: bool = False) -> Iterator[tuple[str, str]]:
@@ -29,6 +32,8 @@ def pages(browser: Client, model: type[models.Model], *, some: bool = False) -> 
         if isinstance(spec, PeriodFilter):
             yield from _within_the_last_year(browser, address, spec)
     yield "search", f"{address}?q={NEEDLE}"
+    for name, query in TYPED if model is AuditLog else ():
+        yield name, f"{address}?{query}"
     if not some:
         yield from _orders(address, first)
         yield "a row", url(model, "change", first.result_list[0])
