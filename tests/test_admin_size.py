@@ -43,6 +43,9 @@ TABLES: list[Any] = [
 TWICE = 2
 # Of so few rows an index is one page, of ten times as many it has two levels.
 THRICE = 3
+# Of a page, each of which may lie on a page of the table for itself.
+ROWS = 50
+FEW = "few of the few rows: held against the list without a filter"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "admin-size.md"
 
 # Costs by table, and by page.
@@ -132,10 +135,7 @@ def judged(few: Costs, many: Costs, times: int) -> list[Judged]:
             if other.buffers <= times * it.buffers:
                 allowed, why = times * it.buffers, ""
             elif looser is None:
-                allowed, why = (
-                    times * max(it.buffers, first),
-                    "few of the few rows: held against the list without a filter",
-                )
+                allowed, why = times * max(it.buffers, first, ROWS), FEW
             else:
                 allowed, why = looser.buffers, looser.why
             found.append(Judged(table, page, it, other, allowed, why))

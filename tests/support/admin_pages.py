@@ -32,9 +32,9 @@ def pages(browser: Client, model: type[models.Model], *, some: bool = False) -> 
         if isinstance(spec, PeriodFilter):
             yield from _within_the_last_year(browser, address, spec)
     yield "search", f"{address}?q={NEEDLE}"
-    for name, query in TYPED if model is AuditLog else ():
-        yield name, f"{address}?{query}"
     if not some:
+        for name, query in TYPED if model is AuditLog else ():
+            yield name, f"{address}?{query}"
         yield from _orders(address, first)
         yield "a row", url(model, "change", first.result_list[0])
         yield from _references(model)
