@@ -14,13 +14,13 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Max, Min, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from pam.postgres import catalog
 from pam.postgres.monthly_catalog import months_of
-from pam.postgres.months import Month, months
+from pam.postgres.months import Month
 
 WRITTEN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
@@ -55,7 +55,10 @@ class Period:
 
 
 class PeriodFilter(admin.SimpleListFilter):
-    """The rows of one year, month or day, by the column `time`. Of a partitioned table only these months are read."""
+    """The rows of one year, month or day by the column `time`, by which the table is partitioned: it reads only these.
+
+    Nothing is offered while the table is plain, before phase 3.
+    """
 
     time: ClassVar[str]
 
@@ -63,7 +66,7 @@ class PeriodFilter(admin.SimpleListFilter):
         """All that can be chosen: what was chosen with what leads to it, and what it is made of."""
         period = self._period()
         rows = model_admin.get_queryset(request)
-        within = parts(period, months_there(connections[rows.db], rows.model, self.time, timezone.now()))
+        within = parts(period, months_there(connections[rows.db], rows.model, timezone.now()))
         return [(text, text) for text in (*(period.way_to() if period else ()), *within)]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
@@ -100,13 +103,9 @@ def parts(period: Period | None, there: list[Month]) -> list[str]:
     return []
 
 
-def months_there(connection: BaseDatabaseWrapper, model: type[Model], time: str, now: datetime) -> list[Month]:
-    """The months until now that a table may have rows of, in the order of time: its partitions; of a plain table those
-    from its first row to its last, which an index over `time` finds. Locks: none that anybody feels."""
+def months_there(connection: BaseDatabaseWrapper, model: type[Model], now: datetime) -> list[Month]:
+    """The months until now that a partitioned table has, in the order of time, by the bounds of its partitions; none
+    of a plain table, which would have to be read to know. Locks: none that anybody feels."""
     table = catalog.relation(connection, connection.ops.quote_name(model._meta.db_table))
-    if table and table.is_partitioned:
-        found = [partition.month for partition in months_of(connection, table) if partition.month]
-    else:
-        ends = model._base_manager.using(connection.alias).aggregate(first=Min(time), last=Max(time))
-        found = list(months(Month.of(ends["first"]), Month.of(ends["last"]))) if ends["first"] else []
-    return [month for month in found if month.start <= now]
+    found = months_of(connection, table) if table else []
+    return [partition.month for partition in found if partition.month and partition.month.start <= now]

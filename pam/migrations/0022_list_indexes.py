@@ -91,7 +91,6 @@ class Migration(migrations.Migration):
                 condition=Q(("is_active", True), ("is_deleted", False)),
             ),
         ),
-        AddIndexConcurrently("session", Index(fields=["created_at"], name="ix_sessions_list_created")),
         AddIndexConcurrently(
             "session",
             Index(
