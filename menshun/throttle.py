@@ -42,12 +42,13 @@ def is_address_locked(request: HttpRequest) -> bool:
 
 def refuse(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
     """The page for who is turned away: when to try again, which what is tried until then does not put off."""
-    attempts, now = _attempts(request), timezone.now()
-    if not is_address_locked(request):
+    attempts, now, every_name = _attempts(request), timezone.now(), is_address_locked(request)
+    if not every_name:
         attempts = attempts.filter(username=typed_name(request, credentials))
     until = (attempts.aggregate(last=Max("attempt_time"))["last"] or now) + settings.AXES_COOLOFF_TIME
     # To the minute, and not before.
-    page = render(request, "pam/turned_away.html", {"until": until.replace(second=0) + MINUTE}, status=429)
+    told = {"until": until.replace(second=0) + MINUTE, "every_name": every_name}
+    page = render(request, "pam/turned_away.html", told, status=429)
     page["Retry-After"] = str(int((until - now).total_seconds()) + 1)
     add_never_cache_headers(page)
     return page

@@ -3,7 +3,10 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -11,8 +14,23 @@ from django.template.response import TemplateResponse
 from pam.sign_ins import password_changed
 
 
+class StaffSignInForm(AdminAuthenticationForm):
+    """Django's, that takes the right password of an account that is none of staff for a failure like all others: it is
+    told and counted, so that nobody learns here at leisure which password is right."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise
+
+
 class StaffSite(admin.AdminSite):
     """What these pages do, and its event (see `pam.sign_ins`), happen both or not at all."""
+
+    login_form = StaffSignInForm
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method != "POST":

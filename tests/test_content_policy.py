@@ -12,13 +12,10 @@ from tests.support.inline import forbidden
 from tests.support.rows import make
 from tests.support.staff import KEPT
 
-# Its charts, drawn within the page, become pictures of their own.
-LATER = {"/admin/database/"}
-
 
 def check(response: Any, address: str) -> None:
-    assert "script-src 'self'" in response["Content-Security-Policy"], address
     if response["Content-Type"].startswith("text/html") and not response.streaming:
+        assert "script-src 'self'" in response["Content-Security-Policy"], address
         assert forbidden(response.content.decode()) == [], address
 
 
@@ -26,7 +23,7 @@ def check(response: Any, address: str) -> None:
 def test_no_page_has_a_script_or_style_of_its_own() -> None:
     browser = sign_in()
     rows = [*(make(model) for model in KEPT), Group.objects.create(name="night shift"), User.objects.get()]
-    pages = [address for address in addresses() if not PART.search(address) and address not in LATER]
+    pages = [address for address in addresses() if not PART.search(address) and not address.endswith(".svg")]
     pages += [url(type(row), "change", row) for row in rows]
     pages += [url(type(rows[0]), page, rows[0]) for page in ("history", "delete")]
     pages += [url(model, "changelist") for model in REPORTS]

@@ -12,7 +12,7 @@ from tests.support.inline import forbidden
 
 pytestmark = pytest.mark.django_db
 
-INSIDE = ("Traceback", "Error", "Exception", "django", "pam/", ".py", "SELECT", "psycopg", "urlconf", "settings")
+INSIDE = ("Traceback", "Error", "Exception", "django", ".py", "SELECT", "psycopg", "urlconf", "settings")
 
 
 def check(response: Any, status: int, words: str) -> None:

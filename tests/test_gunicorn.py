@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,13 @@ def port(migrated: str, tmp_path: Path) -> Iterator[int]:
 
 def ask(port: int, path: str, sent: Any = None, *, peer: str = PROXY, **headers: str) -> tuple[HTTPResponse, str]:
     """The answer to a GET, or a POST of what is sent, from this address."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30, source_address=(peer, 0))
     given = {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
     if sent is not None:
         given["Content-Type"] = "application/x-www-form-urlencoded"
-    connection.request("GET" if sent is None else "POST", path, sent and urlencode(sent), given)
-    response = connection.getresponse()
-    return response, response.read().decode(errors="replace")
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30, source_address=(peer, 0))) as connection:
+        connection.request("GET" if sent is None else "POST", path, sent and urlencode(sent), given)
+        response = connection.getresponse()
+        return response, response.read().decode(errors="replace")
 
 
 def test_an_installation(port: int, migrated: str) -> None:

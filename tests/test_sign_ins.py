@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from menshun.throttle import ADDRESS_LIMIT
+from menshun import throttle
 from pam.models import AuditLog
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +75,15 @@ def test_a_failure_is_told_without_the_password(ann: User) -> None:
     assert (known.target_resource_id, unknown.target_resource_id) == (str(ann.pk), None)
     assert "hunter2" not in str(list(AuditLog.objects.values()))
     assert "hunter2" not in str(list(AccessAttempt.objects.values()))
+
+
+@pytest.mark.parametrize("what", [{"is_staff": False}, {"is_active": False}])
+def test_the_right_password_of_who_may_not_sign_in_is_a_failure_like_others(ann: User, what: dict[str, bool]) -> None:
+    User.objects.update(**what)
+    pages = [enter(password=PASSWORD) for _ in range(LIMIT)]
+    assert [page.status_code for page in pages] == [200] * (LIMIT - 1) + [429]
+    assert events() == ["account.sign_in_failed"] * LIMIT + ["account.locked_out"]
+    assert enter(password="wrong", address=THERE).content.count(b"errornote") == pages[0].content.count(b"errornote")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +156,7 @@ def test_after_too_many_failures_one_waits_and_is_told_how_long(ann: User) -> No
         assert "no-store" in page["Cache-Control"]
         until = last.attempt_time.replace(second=0) + timedelta(minutes=16)
         assert f"{until:%Y-%m-%d %H:%M} UTC" in page.content.decode()
+        assert "with this name from where you are" in page.content.decode()
     assert len(events()) == LIMIT + 1, "told once"
     event = AuditLog.objects.get(action="account.locked_out")
     assert (event.result, event.severity, event.target_resource_id) == ("denied", "high", str(ann.pk))
@@ -165,13 +175,15 @@ def test_a_stranger_locks_out_nobody_but_himself(ann: User) -> None:
     assert enter().status_code == 429, "nor does her sign-in let him try again"
 
 
-def test_one_address_that_tries_many_names_waits_too(ann: User) -> None:
+def test_one_address_that_tries_many_names_waits_too(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "ADDRESS_LIMIT", 8)
     User.objects.create_user("bob", password=PASSWORD, is_staff=True)
-    names = [f"name-{number}" for number in range(ADDRESS_LIMIT)]
-    assert [enter(name).status_code for name in names] == [200] * (ADDRESS_LIMIT - 1) + [429]
+    names = [f"name-{number}" for number in range(8)]
+    assert [enter(name).status_code for name in names] == [200] * 7 + [429]
     assert events().count("account.locked_out") == 1
     before = len(events())
-    assert enter("bob", PASSWORD).status_code == 429
+    refused = enter("bob", PASSWORD)
+    assert (refused.status_code, "with any name from where you are" in refused.content.decode()) == (429, True)
     assert enter("yet another").status_code == 429
     assert len(events()) == before
     assert enter("bob", PASSWORD, address=THERE).status_code == 302

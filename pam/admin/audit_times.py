@@ -1,8 +1,10 @@
-"""Which time of the audit log an address speaks of: `period`, `from` and `to`, as a span in UTC."""
+"""Which time of the audit log an address speaks of: `happened`, `period`, `from` and `to`, as a span in UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from pam.admin.periods import Period
 
 PERIODS: Mapping[str, tuple[str, timedelta]] = {
     "hour": ("Last hour", timedelta(hours=1)),
@@ -26,14 +28,22 @@ def span_of(asked: Mapping[str, str], now: datetime) -> Span:
     A time without a zone is in UTC, a date is its first moment. A period ends at `now`.
     """
     start, end = _time(asked, "from"), _time(asked, "to")
-    if period := asked.get("period"):
-        if period not in PERIODS:
-            raise ValueError(f"there is no such period; there are {', '.join(PERIODS)}")
-        since = now - PERIODS[period][1]
-        start, end = max(start or since, since), min(end or now, now)
+    for since, until in _periods(asked, now):
+        start, end = max(start or since, since), min(end or until, until)
     if start and end and end <= start:
         raise ValueError("it ends before it begins")
     return Span(start, end)
+
+
+def _periods(asked: Mapping[str, str], now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The year, month or day, and the period until now."""
+    if happened := asked.get("happened"):
+        period = Period.read(happened)
+        yield period.start, period.end
+    if name := asked.get("period"):
+        if name not in PERIODS:
+            raise ValueError(f"there is no such period; there are {', '.join(PERIODS)}")
+        yield now - PERIODS[name][1], now
 
 
 def _time(asked: Mapping[str, str], name: str) -> datetime | None:

@@ -1,10 +1,14 @@
 """People with privileges."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from pam.admin.common import CommonAdmin
 from pam.admin.duties import Duty
 from pam.admin.filters import QuestionFilter
+from pam.admin.person import parts_of
 from pam.duties import sessions, users
 from pam.models import PrivilegedUser
 
@@ -47,6 +51,7 @@ class PrivilegedUserAdmin(CommonAdmin):
     """An administrative account and the person behind it."""
 
     noun = "user"
+    change_form_template = "admin/pam_person.html"
     actions = (*CommonAdmin.actions, DISABLE, ENABLE, TERMINATE_SESSIONS)
     list_display = ("upn", "display_name", "department", "is_active", "risk_level", "compliance_status", "last_sign_in")
     list_filter = (UserQuestions, "is_active", "risk_level", "compliance_status")
@@ -103,3 +108,9 @@ class PrivilegedUserAdmin(CommonAdmin):
             },
         ),
     )
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """With the last of what the person holds and did."""
+        user = context["original"]
+        parts = parts_of(request, user) if user else []
+        return super().render_change_form(request, {**context, "parts": parts}, *args, **options)

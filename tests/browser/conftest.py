@@ -55,7 +55,7 @@ def window(chromium: "Browser", site: Site) -> "Iterator[Callable[..., Page]]":
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def open_window(**how: object) -> "Page":
-        context = chromium.new_context(base_url=site.address, **how)  # type: ignore[arg-type]
+        context = chromium.new_context(base_url=site.address, ignore_https_errors=True, **how)  # type: ignore[arg-type]
         watch = Watch(site.address)
         context.on("page", watch.follow)
         opened.append((context, watch))
@@ -95,6 +95,11 @@ def signed_in(window: "Callable[..., Page]", cookies: dict[str, Any]) -> "Callab
 @pytest.fixture
 def root(signed_in: "Callable[..., Page]") -> "Page":
     return signed_in("root")
+
+
+@pytest.fixture
+def operator(signed_in: "Callable[..., Page]") -> "Page":
+    return signed_in("operator")
 
 
 @pytest.fixture

@@ -1,0 +1,243 @@
+"""Lists are led to few rows: by three letters, by time, by an order that an index has; and are given up in time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db import connection, connections, models, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from pam.admin import table
+from pam.admin.periods import Period, months_there, parts
+from pam.models import (
+    AuditLog,
+    Credential,
+    CredentialRotation,
+    DirectoryRole,
+    PrivilegedUser,
+    RoleAssignment,
+    ServiceIdentity,
+    Session,
+)
+from pam.postgres.locks import statement_limit
+from pam.postgres.months import Month
+from pam.querysets import search
+from tests.support.admin import sign_in, told, url
+from tests.support.databases import session
+from tests.support.rows import make
+
+pytestmark = pytest.mark.django_db
+
+TABLES: list[Any] = [
+    PrivilegedUser,
+    DirectoryRole,
+    ServiceIdentity,
+    Credential,
+    CredentialRotation,
+    RoleAssignment,
+    Session,
+    AuditLog,
+]
+
+
+@pytest.fixture
+def browser() -> Client:
+    return sign_in()
+
+
+def found(browser: Client, model: type[models.Model], **parameters: str) -> list[Any]:
+    return list(browser.get(url(model, "changelist"), parameters).context["cl"].result_list)
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_a_search_of_two_letters_says_what_it_needs(browser: Client, model: type[models.Model]) -> None:
+    make(model)
+
+    with CaptureQueriesContext(connection) as captured:
+        response = browser.get(url(model, "changelist"), {"q": "ab"})
+
+    assert response.context["cl"].result_count == 0
+    assert told(response) == ["Nothing was searched: at least one word of 3 letters or digits, please."]
+    assert not [query for query in captured if "ILIKE" in query["sql"]]
+    assert table.SEARCH_RULE in response.content.decode()
+
+
+def test_autocomplete_offers_nothing_for_two_letters_and_keeps_quiet(browser: Client) -> None:
+    make(PrivilegedUser, display_name="Ab Abel")
+    asked = {"app_label": "pam", "model_name": "session", "field_name": "user", "term": "ab"}
+
+    assert browser.get("/admin/autocomplete/", asked).json()["results"] == []
+    assert told(browser.get("/admin/")) == []
+    assert browser.get("/admin/autocomplete/", {**asked, "term": "abe"}).json()["results"] != []
+
+
+def test_a_form_says_what_its_autocomplete_needs(browser: Client) -> None:
+    assert "at least one word of 3 letters" in browser.get(url(Credential, "add")).content.decode()
+
+
+def test_a_short_word_beside_a_long_one_narrows_it_down(browser: Client) -> None:
+    right = make(Session, user=make(PrivilegedUser, display_name="Ann Li"))
+    make(Session, user=make(PrivilegedUser, display_name="Ann Other"))
+
+    assert found(browser, Session, q="li ann") == [right]
+
+
+def test_a_word_of_too_many_rows_is_found_all_the_same(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_KEYS", 1)
+    role = make(DirectoryRole, role_name="Security Reader")
+    rows = {make(RoleAssignment, directory_role=role, user=make(PrivilegedUser, display_name="Ann")) for _ in range(2)}
+    make(RoleAssignment, user=make(PrivilegedUser, upn="bob@contoso.example", display_name="Bob"))
+
+    assert set(found(browser, RoleAssignment, q="ann reader")) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2026", (2026, 1, 1), (2027, 1, 1)),
+        ("2026-12", (2026, 12, 1), (2027, 1, 1)),
+        ("2024-02-29", (2024, 2, 29), (2024, 3, 1)),
+    ],
+)
+def test_a_period_ends_where_the_next_begins(text: str, start: tuple[int, ...], end: tuple[int, ...]) -> None:
+    period = Period.read(text)
+
+    assert (period.start, period.end) == (datetime(*start, tzinfo=UTC), datetime(*end, tzinfo=UTC))  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize("text", ["x", "0000", "9999", "2026-13", "2026-02-30", "2026-2", "2026-03-17x", "٢٠٢٦"])
+def test_what_is_no_period_is_told_by_the_page(browser: Client, text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Period.read(text)
+
+    response = browser.get(url(AuditLog, "changelist"), {"happened": text})
+    assert response.status_code == 302
+    assert response["Location"].endswith("?e=1")
+
+
+def test_periods_lead_from_years_to_days() -> None:
+    there = [Month(2025, 12), Month(2026, 1), Month(2026, 2)]
+
+    assert parts(None, there) == ["2026", "2025"]
+    assert parts(Period.read("2026"), there) == ["2026-01", "2026-02"]
+    assert parts(Period.read("2026-02"), there)[-1] == "2026-02-28"
+    assert parts(Period.read("2026-02-03"), there) == []
+
+
+def test_months_are_those_of_the_partitions_and_of_a_plain_table_those_of_its_rows(phase2: str) -> None:
+    this = Month.of(timezone.now())
+    with connections[phase2].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_logs (id, event_type, action, result, description, timestamp)"
+            " SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', %s::timestamptz"
+            " UNION ALL SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', now()",
+            [this.plus(-2).start],
+        )
+
+    assert months_there(connection, AuditLog, "timestamp", timezone.now()) == [this]
+    there = months_there(connections[phase2], AuditLog, "timestamp", timezone.now())
+    assert there == [this.plus(-2), this.plus(-1), this]
+    assert months_there(connections[phase2], Session, "created_at", timezone.now()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "time", "name"), [(AuditLog, "timestamp", "happened"), (Session, "created_at", "began")]
+)
+def test_a_month_has_its_first_moment_and_not_that_of_the_next(
+    browser: Client, model: type[models.Model], time: str, name: str
+) -> None:
+    this = Month.of(timezone.now())
+    rows = [
+        make(model, **{time: at} | ({"expires_at": at + timedelta(hours=8)} if model is Session else {}))
+        for at in (this.start, this.end - timedelta(microseconds=1), this.end, this.start - timedelta(microseconds=1))
+    ]
+    text = this.suffix.replace("_", "-")
+
+    assert set(found(browser, model, **{name: text})) == set(rows[:2])
+    assert set(found(browser, model, **{name: f"{text}-01"})) == {rows[0]}
+    assert set(found(browser, model, **{name: text[:4]})) >= set(rows[:2])
+
+
+@pytest.mark.parametrize(("model", "name"), [(AuditLog, "happened"), (Session, "began")])
+def test_a_month_reads_its_partition_only(browser: Client, model: type[models.Model], name: str) -> None:
+    this = Month.of(timezone.now())
+    with CaptureQueriesContext(connection) as captured:
+        browser.get(url(model, "changelist"), {name: this.suffix.replace("_", "-")})
+    own = f'FROM "{model._meta.db_table}"'
+    read = [query["sql"] for query in captured if own in query["sql"] and not query["sql"].startswith("EXPLAIN")]
+
+    assert len(read) == 2, "the count and the rows"
+    for statement in read:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {statement}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        assert f"{model._meta.db_table}_{this.suffix}" in plan
+        assert this.plus(1).suffix not in plan
+        assert "default" not in plan
+
+
+def test_a_list_is_sorted_by_nothing_that_it_does_not_offer(browser: Client) -> None:
+    columns = admin.site.get_model_admin(PrivilegedUser).get_list_display(None)  # type: ignore[arg-type]
+    number = list(columns).index("last_sign_in") + 1
+    for address, wanted in ((f"?o=-{number}", "upn"), ("?o=-2", "display_name")):
+        ordered = browser.get(url(PrivilegedUser, "changelist") + address).context["cl"].queryset.query.order_by
+        assert ordered[0].lstrip("-") in (wanted, "pk")
+        assert not {"last_sign_in", "-last_sign_in"} & set(ordered)
+
+
+def test_a_question_has_its_own_order(browser: Client) -> None:
+    now = timezone.now()
+    late, early = (
+        make(ServiceIdentity, name=name, created_at=now - timedelta(days=9), expires_at=now - timedelta(days=days))
+        for name, days in (("a", 1), ("b", 2))
+    )
+
+    response = browser.get(url(ServiceIdentity, "changelist"), {"question": "expired"})
+
+    assert list(response.context["cl"].result_list) == [early, late]
+    assert found(browser, ServiceIdentity) == [late, early], "by name"
+    assert found(browser, ServiceIdentity, question="expired", o="1") == [late, early], "as somebody wants it"
+
+
+def test_a_list_that_takes_too_long_says_what_to_do(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "LIST_MS", 100)
+    with session("default") as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        response = browser.get(url(Session, "changelist"), {"q": "somebody"} | {"question": "active"})
+        cursor.execute("ROLLBACK")
+
+    assert response.status_code == 400
+    page = response.content.decode()
+    assert "choose a month or a day first" in page
+    assert "search for a longer word" in page
+    assert found(browser, Session) == [], "and the next page is shown"
+
+
+def timeout() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        (value,) = cursor.fetchone()
+    return str(value)
+
+
+def test_the_limit_ends_with_its_block_and_never_rises_above_the_sessions() -> None:
+    before = timeout()
+    with statement_limit(connection, 10_000):
+        assert timeout() == "10s"
+        with statement_limit(connection, 60_000):
+            assert timeout() == "10s"
+        assert timeout() == "10s"
+    assert timeout() == before
+
+    def fails() -> None:
+        with statement_limit(connection, 10_000):
+            raise IncorrectLookupParameters
+
+    with transaction.atomic(), pytest.raises(IncorrectLookupParameters):
+        fails()
+    assert timeout() == before
