@@ -36,8 +36,10 @@ def open_main(page: "Page", site: Site, name: str) -> None:
         edit = AuditLog.objects.using(site.alias).filter(actor_upn="root", action="user.changed").latest("timestamp")
         page.goto(url(AuditLog, "change", edit))
     elif name == "person":
-        holder = RoleAssignment.objects.using(site.alias).filter(user__isnull=False).latest("pk")
-        page.goto(url(PrivilegedUser, "change", holder.user))
+        people = PrivilegedUser.objects.using(site.alias).filter(
+            sessions__is_active=True, role_assignments__is_active=True
+        )
+        page.goto(url(PrivilegedUser, "change", people.order_by("upn")[0]))
         page.locator("#part-1").evaluate("part => part.scrollIntoView()")
     elif name == "revoke":
         page.goto(url(RoleAssignment, "changelist"))
