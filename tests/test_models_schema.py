@@ -42,7 +42,7 @@ INDEXES = {
         "owner_upn": "owner_upn",
         "last_used": "last_used",
         "application_name": "application_name",
-        "list": "is_deleted name id",
+        "list": "name is_deleted id",
         "list_type": "is_deleted identity_type name",
         "list_environment": "is_deleted environment name",
         "list_status": "is_deleted status name",
@@ -56,7 +56,7 @@ INDEXES = {
         "usage": "last_used use_count",
         "active_name": "status name",
         "external_id": "external_id",
-        "list": "is_deleted name id",
+        "list": "name is_deleted id",
         "list_status": "is_deleted status name",
     },
     "credential_rotations": {

@@ -36,16 +36,18 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     object_list: QuerySet  # type: ignore[type-arg]
 
     def page(self, number: Any) -> Page[Any]:
-        """As Django's. What OFFSET skips is skipped in an index that ends in the key, where there is one.
+        """As Django's, but asking for a whole page however few rows there are: told that one is enough, the planner
+        would read on until it meets that one, and leave the index of a search alone.
 
-        Not in months: there a key alone would be looked for in each of them, and rows lie as their time goes.
+        What OFFSET skips is skipped in an index that ends in the key, where there is one. Not in months: there a key
+        alone would be looked for in each of them, and rows lie as their time goes.
         """
         number = self.validate_number(number)
+        first = (number - 1) * self.per_page
         rows = self.object_list
         if number == 1 or issubclass(rows.model, MonthlyModel):
-            return super().page(number)
-        first = (number - 1) * self.per_page
-        keys = list(rows.values_list("pk", flat=True)[first : min(first + self.per_page, int(self.count))])
+            return Page(rows[first : first + self.per_page], number, self)
+        keys = list(rows.values_list("pk", flat=True)[first : first + self.per_page])
         return Page(rows.filter(pk__in=keys), number, self)
 
     @cached_property

@@ -92,7 +92,7 @@ def _events(user: PrivilegedUser, using: str | None) -> Part:
             )
             for row in rows
         ],
-        _list(AuditLog, actor_upn__exact=user.upn),
+        _list(AuditLog, actor=user.upn),
         "Has done nothing that was recorded.",
     )
 

@@ -30,6 +30,11 @@ class TableList(ChangeList):
         """Django offers `sortable_by` in the heads of the columns, and takes any column from the address."""
         return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
 
+    def apply_select_related(self, qs: Any) -> Any:
+        """Django would join first, and then sort and skip. What a page refers to is asked for by its keys."""
+        named = self.list_select_related
+        return qs.prefetch_related(*named) if isinstance(named, tuple | list) else super().apply_select_related(qs)
+
     def _get_default_ordering(self) -> Any:
         """By this the heads of the columns tell how the list is sorted."""
         question = order_of_question(self.list_filter, self.params)

@@ -1,8 +1,8 @@
 """What the lists of the admin are ordered and filtered by: a page of a million rows costs what one of a few does.
 
-Of no phase: the tables of phase 1 may be plain or monthly. `is_deleted` stands in front, since every list shows either
-the deleted rows or the others; where the index is not partial it ends in what the list is ordered by. Interrupted, it
-is simply run again.
+Of no phase: the tables may be plain or monthly. Nearly every list shows either the deleted rows or the others, so that
+`is_deleted` is in nearly every index, and the rest is what is filtered by and then what is ordered by: so the rows of a
+page are found, and counted, in the index. Interrupted, it is simply run again.
 """
 
 from django.db import migrations
@@ -43,7 +43,11 @@ class Migration(migrations.Migration):
             ),
         ),
         AddIndexConcurrently(
-            "serviceidentity", Index(fields=["is_deleted", "name", "id"], name="ix_service_identities_list")
+            "serviceidentity", Index(fields=["name", "is_deleted", "id"], name="ix_service_identities_list")
+        ),
+        AddIndexConcurrently(
+            "serviceidentity",
+            Index(fields=["name"], name="ix_service_identities_list_deleted", condition=Q(("is_deleted", True))),
         ),
         AddIndexConcurrently(
             "serviceidentity",
@@ -60,7 +64,10 @@ class Migration(migrations.Migration):
             "serviceidentity",
             Index(fields=["is_deleted", "risk_level", "name"], name="ix_service_identities_list_risk"),
         ),
-        AddIndexConcurrently("credential", Index(fields=["is_deleted", "name", "id"], name="ix_credentials_list")),
+        AddIndexConcurrently("credential", Index(fields=["name", "is_deleted", "id"], name="ix_credentials_list")),
+        AddIndexConcurrently(
+            "credential", Index(fields=["name"], name="ix_credentials_list_deleted", condition=Q(("is_deleted", True)))
+        ),
         AddIndexConcurrently(
             "credential", Index(fields=["is_deleted", "status", "name"], name="ix_credentials_list_status")
         ),

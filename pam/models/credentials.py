@@ -95,7 +95,8 @@ class Credential(CommonModel):
                 name="ix_credentials_active_name_partial",
                 condition=Q(status="active") & Q(is_deleted=False),
             ),
-            Index(fields=["is_deleted", "name", "id"], name="ix_credentials_list"),
+            Index(fields=["name", "is_deleted", "id"], name="ix_credentials_list"),
+            Index(fields=["name"], name="ix_credentials_list_deleted", condition=Q(is_deleted=True)),
             Index(fields=["is_deleted", "status", "name"], name="ix_credentials_list_status"),
             GinIndex(
                 fields=["name", "description"],

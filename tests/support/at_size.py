@@ -75,8 +75,14 @@ def fill(alias: str, rows: int, months_back: int) -> None:
         cursor.execute(ROWS.read_text(encoding="utf-8"), {"rows": rows, "months": months_back})
         for _, definition in indexes:
             cursor.execute(definition)
+    settle(alias)
+    # Only now the planner knows how many rows there are.
+    with connections[alias].cursor() as cursor:
         for report in REPORTS:
-            cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(report._meta.db_table)))
+            view = sql.Identifier(report._meta.db_table)
+            cursor.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view))
+            cursor.execute(sql.SQL("VACUUM (ANALYZE) {}").format(view))
+    # Once more: who looked at the rows meanwhile, such as an autovacuum, kept them out of the visibility map.
     settle(alias)
 
 

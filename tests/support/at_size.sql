@@ -1,6 +1,6 @@
 -- One size of everything: the same shares of each kind among %(rows)s rows of each table that grows, from the first of
--- so many months until now. What is rare is as rare in both sizes. User 1 has a tenth of all sessions and events; one
--- row of each searched table bears the word "zzyzx".
+-- so many months until now. What is rare is as rare in both sizes. User 1, the first by UPN, has a tenth of all
+-- sessions and events; row 2 of each searched table bears the word "zzyzx".
 
 -- Without FROM: such functions the planner puts into the query, and calls none.
 CREATE FUNCTION pg_temp.first() RETURNS timestamptz LANGUAGE sql STABLE AS $$
@@ -22,24 +22,29 @@ CREATE FUNCTION pg_temp.roll(n bigint, salt bigint) RETURNS int LANGUAGE sql IMM
     SELECT (hashint8extended(n, salt) & 1048575)::int %% 1000
 $$;
 
+CREATE FUNCTION pg_temp.upn(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'adm-' || CASE WHEN n = 1 THEN '0' ELSE left(md5(n::text), 12) END || '@contoso.example'
+$$;
+
 CREATE FUNCTION pg_temp.whose(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN n %% 10 = 0 THEN 1 ELSE 1 + (hashint8extended(n, 7) & 1048575) %% %(rows)s END
 $$;
 
 INSERT INTO privileged_users (
     id, created_at, upn, display_name, email, source_user_id, source_user_upn, department, is_active, risk_level,
-    compliance_status, certification_required, next_certification_date, is_deleted, deleted_at
+    compliance_status, certification_required, next_certification_date, last_sign_in, is_deleted, deleted_at
 )
 SELECT
-    pg_temp.key(n), pg_temp.at(n), 'adm-' || left(md5(n::text), 12) || '@contoso.example',
-    CASE WHEN n = 1 THEN 'Zoe zzyzx' ELSE 'Name ' || right(md5(n::text), 8) END, NULL, 's' || n, 's' || n,
+    pg_temp.key(n), pg_temp.at(n), pg_temp.upn(n),
+    CASE WHEN n = 2 THEN 'Zoe zzyzx' ELSE 'Name ' || right(md5(n::text), 8) END, NULL, 's' || n, 's' || n,
     'dept-' || n %% 40, pg_temp.roll(n, 1) >= 50,
     CASE WHEN pg_temp.roll(n, 2) < 10 THEN 'critical' WHEN pg_temp.roll(n, 2) < 100 THEN 'high'
         WHEN pg_temp.roll(n, 2) < 300 THEN 'medium' ELSE 'low' END,
     CASE WHEN pg_temp.roll(n, 3) < 20 THEN 'non_compliant' WHEN pg_temp.roll(n, 3) < 70 THEN 'pending_review'
         ELSE 'compliant' END,
     n %% 4 = 0, CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 4) - 80) * interval '9 hours' END,
-    pg_temp.roll(n, 5) < 10 AND n > 1, CASE WHEN pg_temp.roll(n, 5) < 10 AND n > 1 THEN now() END
+    now() - (pg_temp.roll(n, 6) %% 100) * interval '1 day',
+    pg_temp.roll(n, 5) < 10 AND n > 2, CASE WHEN pg_temp.roll(n, 5) < 10 AND n > 2 THEN now() END
 FROM generate_series(1, %(rows)s) n;
 
 INSERT INTO directory_roles (id, created_at, template_id, role_name, description, category, is_privileged)
@@ -48,10 +53,10 @@ FROM generate_series(1, 138) n;
 
 INSERT INTO service_identities (
     id, created_at, name, description, identity_type, environment, status, risk_level, is_active, expires_at,
-    next_rotation_date, client_id, oidc_issuer_url, is_deleted, deleted_at
+    next_rotation_date, client_id, oidc_issuer_url, last_used, is_deleted, deleted_at
 )
 SELECT
-    pg_temp.key(n), pg_temp.at(n), 'svc-' || left(md5(n::text), 12), CASE WHEN n = 1 THEN 'the one zzyzx' END,
+    pg_temp.key(n), pg_temp.at(n), 'svc-' || left(md5(n::text), 12), CASE WHEN n = 2 THEN 'the one zzyzx' END,
     CASE WHEN pg_temp.roll(n, 1) < 10 THEN 'managed_identity_user' WHEN pg_temp.roll(n, 1) < 50
         THEN 'managed_identity_system' WHEN pg_temp.roll(n, 1) < 150 THEN 'workload_identity'
         WHEN pg_temp.roll(n, 1) < 600 THEN 'service_principal' ELSE 'service_account' END,
@@ -66,7 +71,8 @@ SELECT
     CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 6) - 20) * interval '1 day' END,
     CASE WHEN pg_temp.roll(n, 1) BETWEEN 150 AND 599 THEN gen_random_uuid() END,
     CASE WHEN pg_temp.roll(n, 1) BETWEEN 50 AND 149 THEN 'https://issuer.example' END,
-    pg_temp.roll(n, 7) < 10 AND n > 1, CASE WHEN pg_temp.roll(n, 7) < 10 AND n > 1 THEN now() END
+    now() - (pg_temp.roll(n, 8) %% 100) * interval '1 day',
+    pg_temp.roll(n, 7) < 10 AND n > 2, CASE WHEN pg_temp.roll(n, 7) < 10 AND n > 2 THEN now() END
 FROM generate_series(1, %(rows)s) n;
 
 INSERT INTO credentials (
@@ -75,12 +81,12 @@ INSERT INTO credentials (
 )
 SELECT
     pg_temp.key(n), pg_temp.at(n), 'client_secret', 'key-' || left(md5(n::text), 12),
-    CASE WHEN n = 1 THEN 'the one zzyzx' END, pg_temp.key(n), 'kv/' || n,
+    CASE WHEN n = 2 THEN 'the one zzyzx' END, pg_temp.key(n), 'kv/' || n,
     CASE WHEN pg_temp.roll(n, 1) < 10 THEN 'pending_rotation' WHEN pg_temp.roll(n, 1) < 30 THEN 'revoked'
         WHEN pg_temp.roll(n, 1) < 90 THEN 'expired' WHEN pg_temp.roll(n, 1) < 700 THEN 'rotated' ELSE 'active' END,
     CASE WHEN n %% 2 = 0 THEN greatest(now() + (pg_temp.roll(n, 2) - 10) * interval '1 day', pg_temp.at(n + 1)) END,
     CASE WHEN n %% 2 = 0 THEN now() + (pg_temp.roll(n, 3) - 20) * interval '1 day' END,
-    pg_temp.roll(n, 4) < 10 AND n > 1, CASE WHEN pg_temp.roll(n, 4) < 10 AND n > 1 THEN now() END
+    pg_temp.roll(n, 4) < 10 AND n > 2, CASE WHEN pg_temp.roll(n, 4) < 10 AND n > 2 THEN now() END
 FROM generate_series(1, %(rows)s) n;
 
 INSERT INTO credential_rotations (
@@ -141,7 +147,7 @@ SELECT
         WHEN pg_temp.roll(n, 2) < 100 THEN 'failure' ELSE 'success' END,
     CASE WHEN pg_temp.roll(n, 3) < 10 THEN 'critical' WHEN pg_temp.roll(n, 3) < 50 THEN 'high'
         WHEN pg_temp.roll(n, 3) < 150 THEN 'warning' WHEN pg_temp.roll(n, 3) < 250 THEN 'low' ELSE 'info' END,
-    pg_temp.roll(n, 4) < 5, 'adm-' || left(md5(pg_temp.whose(n)::text), 12) || '@contoso.example',
+    pg_temp.roll(n, 4) < 5, pg_temp.upn(pg_temp.whose(n)),
     'Signed in from ' || left(md5((n %% 5000)::text), 8), CASE WHEN n = %(rows)s / 2 THEN 'the one zzyzx'
         ELSE 'request ' || left(md5(n::text), 12) END,
     CASE WHEN n %% 20 = 0 THEN ARRAY['SOX'] ELSE ARRAY[]::text[] END

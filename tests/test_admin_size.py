@@ -1,0 +1,198 @@
+"""What each page of the admin costs on many rows, against what it costs on few: at most twice as much.
+
+A page whose filter finds few of the few rows is held against the first page of its list, without a filter: there 50
+rows are shown and 5,000 counted as well. What may cost more is named, with the reason and a bound of its own.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from pam.admin.paginator import CappedPaginator
+from pam.models import (
+    AuditLog,
+    Credential,
+    CredentialRotation,
+    DirectoryRole,
+    PrivilegedUser,
+    RoleAssignment,
+    ServiceIdentity,
+    Session,
+)
+from pam.models.reports import REPORTS
+from tests.support.admin_pages import FIRST, pages
+from tests.support.at_size import Cost, browser_of, cost_of, fill
+from tests.support.databases import throwaway_database
+
+TABLES: list[Any] = [
+    PrivilegedUser,
+    ServiceIdentity,
+    Credential,
+    CredentialRotation,
+    RoleAssignment,
+    Session,
+    AuditLog,
+    DirectoryRole,
+]
+TWICE = 2
+# Of so few rows an index is one page, of ten times as many it has two levels.
+THRICE = 3
+# Of a page, each of which may lie on a page of the table for itself.
+ROWS = 50
+FEW = "few of the few rows: held against the list without a filter"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "admin-size.md"
+
+# Costs by table, and by page.
+Costs = dict[str, dict[str, Cost]]
+
+
+@dataclass(frozen=True)
+class Looser:
+    """Pages that may cost more than twice as much: of which table, how called, how many buffers at most, and why."""
+
+    table: str
+    page: str
+    buffers: int
+    why: str
+
+    def is_meant(self, table: str, page: str) -> bool:
+        return re.fullmatch(self.table, table) is not None and re.fullmatch(self.page, page) is not None
+
+
+COUNTED = "up to 5,001 rows are counted by the index of their time, which does not say whether they are deleted"
+LOOSER: tuple[Looser, ...] = (
+    Looser(
+        "service identities|credentials|role assignments|sessions",
+        "question: .*",
+        5_500,
+        COUNTED,
+    ),
+    Looser(
+        "credential rotations",
+        "question: Due for retry",
+        10_500,
+        f"{COUNTED}, nor how many retries are left; then they are sorted",
+    ),
+    Looser("credential rotations", "status: Completed", 1_000, "the newest rotations are all open: they are read past"),
+    Looser("audit logs", "search", 3_000, "the trigram index of each of 84 months is asked, twice; choose a month"),
+    Looser(
+        "report: dormant and risky accounts",
+        ".*",
+        50_000,
+        "a report has no index but its key: its rows, one for each account to look at, are read and sorted",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A page: its cost on few and on many rows, how often the one goes into the other, and what it was held against."""
+
+    table: str
+    page: str
+    few: Cost
+    many: Cost
+    allowed: int
+    why: str
+
+    @property
+    def ratio(self) -> float:
+        return self.many.buffers / max(1, self.few.buffers)
+
+    @property
+    def is_well(self) -> bool:
+        return self.many.buffers <= self.allowed and self.many.queries <= TWICE * self.few.queries
+
+    def __str__(self) -> str:
+        return f"{self.table}, {self.page}: {self.few} {self.many}, at most {self.allowed} buffers"
+
+
+def costs(alias: str, models: list[Any], *, some: bool) -> Costs:
+    found: Costs = {}
+    with browser_of(alias) as browser:
+        for model in models:
+            found[str(model._meta.verbose_name_plural)] = {
+                page: cost_of(browser, alias, address)
+                for page, address in pages(browser, model, some=some or model in REPORTS)
+            }
+    return found
+
+
+def judged(few: Costs, many: Costs, times: int) -> list[Judged]:
+    """Every page that is there in both sizes, which may cost so many times as much."""
+    found = []
+    for table in many:
+        first = few[table][FIRST].buffers
+        for page in (page for page in many[table] if page in few[table]):
+            it, other = few[table][page], many[table][page]
+            looser = next((one for one in LOOSER if one.is_meant(table, page)), None)
+            if other.buffers <= times * it.buffers:
+                allowed, why = times * it.buffers, ""
+            elif looser is None:
+                allowed, why = times * max(it.buffers, first, ROWS), FEW
+            else:
+                allowed, why = looser.buffers, looser.why
+            found.append(Judged(table, page, it, other, allowed, why))
+    return found
+
+
+def both(template: str, sizes: tuple[int, int], months: int, models: list[Any], *, some: bool) -> list[Judged]:
+    found = []
+    for rows in sizes:
+        with throwaway_database("sized", template) as alias:
+            fill(alias, rows, months)
+            if some:
+                # So few rows are read as quickly without an index: what is asked here is whether there is one.
+                with connections[alias].cursor() as cursor:
+                    cursor.execute("SET enable_seqscan = off")
+            found.append(costs(alias, models, some=some))
+    few, many = found
+    return judged(few, many, THRICE if some else TWICE)
+
+
+def test_pages_of_ten_times_as_many_rows(
+    django_db_blocker: DjangoDbBlocker, migrated_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CappedPaginator, "most", 200)
+    growing = [model for model in TABLES if model is not DirectoryRole]
+    with django_db_blocker.unblock():
+        found = both(migrated_template, (400, 4_000), 3, growing, some=True)
+
+    assert len(found) > 3 * len(growing)
+    assert [str(one) for one in found if not one.is_well] == []
+
+
+@pytest.mark.scale
+def test_pages_of_a_million_rows_in_84_months(django_db_blocker: DjangoDbBlocker, migrated_template: str) -> None:
+    with django_db_blocker.unblock():
+        found = both(migrated_template, (10_000, 1_000_000), 84, [*TABLES, *REPORTS], some=False)
+
+    DOCUMENT.write_text(as_text(found), encoding="utf-8")
+    assert [str(one) for one in found if not one.is_well] == []
+
+
+def as_text(found: list[Judged]) -> str:
+    """The document that shows all of it."""
+    lines = [
+        "# What the pages of the admin cost at size",
+        "",
+        "Written by `python -m pytest -m scale tests/test_admin_size.py`: 1,000,000 rows in each table that grows,",
+        "against 10,000, with audit events and sessions in 84 months both times. Buffers are pages of 8 kB that the",
+        "queries read, found in memory or not. Beside a ratio above 2 stands why; the test has a bound for each.",
+    ]
+    for table in dict.fromkeys(one.table for one in found):
+        lines += ["", f"## {table.capitalize()}", "", "| page | queries | buffers, few | many | ratio | |"]
+        lines.append("| --- | ---: | ---: | ---: | ---: | --- |")
+        lines += [
+            f"| {one.page} | {one.many.queries} | {intcomma(one.few.buffers)} | {intcomma(one.many.buffers)}"
+            f" | {one.ratio:.2f} | {one.why if one.ratio > TWICE else ''} |"
+            for one in found
+            if one.table == table
+        ]
+    return "\n".join(lines) + "\n"
