@@ -224,7 +224,15 @@ def last_week_of_an_actor(data: Sample) -> Rows:
     ).order_by("-timestamp")
 
 
-@asked("ix_audit_logs_timestamp_type", "ix_audit_logs_severity_suspicious", partitions=1, per_partition=24, per_row=60)
+@asked(
+    "ix_audit_logs_timestamp_type",
+    "ix_audit_logs_severity_suspicious",
+    "ix_audit_logs_list_result",
+    "ix_audit_logs_list_severity",
+    partitions=1,
+    per_partition=24,
+    per_row=60,
+)
 def denials_of_a_month(data: Sample) -> Rows:
     """The security officer, monthly: which authorizations were denied."""
     month = data.last_whole_month
@@ -259,7 +267,7 @@ def events_of_a_session(data: Sample) -> Rows:
     )
 
 
-@asked("ix_audit_logs_severity_suspicious", partitions=2)
+@asked("ix_audit_logs_severity_suspicious", "ix_audit_logs_list_suspicious", partitions=2)
 def suspicious_events_of_a_week(data: Sample) -> Rows:
     """The security officer, every morning."""
     return AuditLog.objects.filter(

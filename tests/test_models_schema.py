@@ -86,7 +86,6 @@ INDEXES = {
         "expiry_cleanup": "expires_at is_active",
         "geographic": "country_code geographic_location",
         "active_activity": "last_activity",
-        "list_created": "created_at",
     },
     "audit_logs": {
         "timestamp_type": "timestamp event_type",
@@ -97,8 +96,6 @@ INDEXES = {
         "source_ip": "source_ip timestamp",
         "retention": "retention_date",
         "list_type": "event_type timestamp",
-        "list_result": "result timestamp",
-        "list_severity": "severity timestamp",
     },
 }
 

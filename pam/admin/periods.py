@@ -14,7 +14,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Max, Min, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -102,11 +102,12 @@ def parts(period: Period | None, there: list[Month]) -> list[str]:
 
 def months_there(connection: BaseDatabaseWrapper, model: type[Model], time: str, now: datetime) -> list[Month]:
     """The months until now that a table may have rows of, in the order of time: its partitions; of a plain table those
-    from its first row to its last, which an index over `time` finds. Locks: none that anybody feels."""
+    from its first key to its last, since keys carry their time (see `uuid7`). Locks: none that anybody feels."""
     table = catalog.relation(connection, connection.ops.quote_name(model._meta.db_table))
     if table and table.is_partitioned:
         found = [partition.month for partition in months_of(connection, table) if partition.month]
     else:
-        ends = model._base_manager.using(connection.alias).aggregate(first=Min(time), last=Max(time))
-        found = list(months(Month.of(ends["first"]), Month.of(ends["last"]))) if ends["first"] else []
+        times = model._base_manager.using(connection.alias).order_by("pk").values_list(time, flat=True)
+        first, last = times.first(), times.last()
+        found = list(months(Month.of(first), Month.of(last))) if first and last else []
     return [month for month in found if month.start <= now]

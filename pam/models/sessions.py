@@ -100,7 +100,6 @@ class Session(CommonModel, MonthlyModel):
                 condition=Q(is_active=True),
             ),
             Index(fields=["last_activity"], name="ix_sessions_active_activity_partial", condition=Q(is_active=True)),
-            Index(fields=["created_at"], name="ix_sessions_list_created"),
             Index(
                 fields=["last_activity"],
                 name="ix_sessions_list_suspicious",
