@@ -45,7 +45,7 @@ TWICE = 2
 THRICE = 3
 # Of a page, each of which may lie on a page of the table for itself.
 ROWS = 50
-FEW = "few of the few rows: held against the list without a filter"
+FEW = "finds few of the few rows: held against the list without a filter"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "admin-size.md"
 
 # Costs by table, and by page.
@@ -82,11 +82,15 @@ LOOSER: tuple[Looser, ...] = (
     Looser("credential rotations", "status: Completed", 1_000, "the newest rotations are all open: they are read past"),
     Looser("audit logs", "search", 3_000, "the trigram index of each of 84 months is asked, twice; choose a month"),
     Looser(
+        "audit logs", "compliance framework: .*", 5_500, "up to 5,001 events are counted by an index without a time"
+    ),
+    Looser(
         "report: dormant and risky accounts",
         ".*",
         50_000,
-        "a report has no index but its key: its rows, one for each account to look at, are read and sorted",
+        "a report has no index but its key: a row for each account to look at, all read and sorted",
     ),
+    Looser("report: .*", ".*", 500, "a report has no index but its key: some thousand rows, all read and sorted"),
 )
 
 
@@ -179,16 +183,23 @@ def test_pages_of_a_million_rows_in_84_months(django_db_blocker: DjangoDbBlocker
 
 def as_text(found: list[Judged]) -> str:
     """The document that shows all of it."""
+    dear = [one for one in found if one.ratio > TWICE]
+    few = sum(one.why == FEW for one in dear)
     lines = [
         "# What the pages of the admin cost at size",
         "",
         "Written by `python -m pytest -m scale tests/test_admin_size.py`: 1,000,000 rows in each table that grows,",
         "against 10,000, with audit events and sessions in 84 months both times. Buffers are pages of 8 kB that the",
         "queries read, found in memory or not. Beside a ratio above 2 stands why; the test has a bound for each.",
+        "",
+        f"Of {len(found)} pages, {len(found) - len(dear)} cost at most twice as much. {few} find so few of the 10,000",
+        "rows that they show or count less of them; they cost at most twice what their list costs without a filter.",
+        f"{len(dear) - few} have another reason, and a bound of their own.",
     ]
     for table in dict.fromkeys(one.table for one in found):
-        lines += ["", f"## {table.capitalize()}", "", "| page | queries | buffers, few | many | ratio | |"]
-        lines.append("| --- | ---: | ---: | ---: | ---: | --- |")
+        lines += ["", f"## {table.capitalize()}", ""]
+        lines += ["| page | queries | buffers, 10,000 rows | 1,000,000 rows | ratio | |"]
+        lines += ["| --- | ---: | ---: | ---: | ---: | --- |"]
         lines += [
             f"| {one.page} | {one.many.queries} | {intcomma(one.few.buffers)} | {intcomma(one.many.buffers)}"
             f" | {one.ratio:.2f} | {one.why if one.ratio > TWICE else ''} |"

@@ -51,7 +51,6 @@ class PrivilegedUserAdmin(CommonAdmin):
     """An administrative account and the person behind it."""
 
     noun = "user"
-    change_form_template = "admin/pam_person.html"
     actions = (*CommonAdmin.actions, DISABLE, ENABLE, TERMINATE_SESSIONS)
     list_display = ("upn", "display_name", "department", "is_active", "risk_level", "compliance_status", "last_sign_in")
     list_filter = (UserQuestions, "is_active", "risk_level", "compliance_status")
