@@ -1,7 +1,7 @@
 """Settings of gunicorn, which reads this file where it is started: `gunicorn menshun.wsgi --bind 127.0.0.1:8000`."""
 
-# Browsers open connections ahead of need; without threads each of them would keep a worker waiting for nothing.
-threads = 4
+# Browsers open connections ahead of need, and with TLS each of them keeps a thread waiting until it is used or closed.
+threads = 32
 
 # Which proxies are believed is said in one place, PAM_TRUSTED_PROXIES (see menshun/proxies.py). Gunicorn by itself
 # would take the word of everybody on this machine for it that a request came by HTTPS.

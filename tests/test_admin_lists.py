@@ -128,12 +128,20 @@ def test_periods_lead_from_years_to_days() -> None:
     assert parts(Period.read("2026-02-03"), there) == []
 
 
-def test_months_are_those_of_the_partitions_until_now_and_of_a_plain_table_there_are_none(phase2: str) -> None:
+def test_months_are_those_of_the_partitions_and_of_a_plain_table_those_of_its_rows(phase2: str) -> None:
     this = Month.of(timezone.now())
+    with connections[phase2].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_logs (id, event_type, action, result, description, timestamp)"
+            " SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', %s::timestamptz"
+            " UNION ALL SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', now()",
+            [this.plus(-2).start],
+        )
 
-    assert months_there(connection, AuditLog, timezone.now()) == [this]
-    assert months_there(connection, AuditLog, this.plus(1).start) == [this, this.plus(1)]
-    assert months_there(connections[phase2], AuditLog, timezone.now()) == []
+    assert months_there(connection, AuditLog, "timestamp", timezone.now()) == [this]
+    there = months_there(connections[phase2], AuditLog, "timestamp", timezone.now())
+    assert there == [this.plus(-2), this.plus(-1), this]
+    assert months_there(connections[phase2], Session, "created_at", timezone.now()) == []
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,6 @@ INDEXES = {
         "source_ip": "source_ip timestamp",
         "retention": "retention_date",
         "list_type": "event_type timestamp",
-        "list_result": "result timestamp",
-        "list_severity": "severity timestamp",
     },
 }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
 
 STALE = "It was changed by somebody else since you opened it. Nothing was saved: open it again and repeat your change."
 
@@ -46,3 +47,15 @@ class CommonForm(forms.ModelForm):  # type: ignore[type-arg]
             self.instance.validate_constraints()
         except forms.ValidationError as error:
             self.add_error(None, error)
+
+
+class UtcDateTime(AdminSplitDateTime):
+    """Django's two fields for a time, which name themselves to a screen reader, and the zone to everybody."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for part, name in zip(self.widgets, ("Date (UTC)", "Time (UTC)"), strict=True):
+            part.attrs["aria-label"] = name
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return {**super().get_context(name, value, attrs), "time_label": "Time (UTC):"}

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from pam.postgres import catalog
 from pam.postgres.monthly_catalog import months_of
-from pam.postgres.months import Month
+from pam.postgres.months import Month, months
 
 WRITTEN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
@@ -55,10 +55,7 @@ class Period:
 
 
 class PeriodFilter(admin.SimpleListFilter):
-    """The rows of one year, month or day by the column `time`, by which the table is partitioned: it reads only these.
-
-    Nothing is offered while the table is plain, before phase 3.
-    """
+    """The rows of one year, month or day, by the column `time`. Of a partitioned table only these months are read."""
 
     time: ClassVar[str]
 
@@ -66,7 +63,7 @@ class PeriodFilter(admin.SimpleListFilter):
         """All that can be chosen: what was chosen with what leads to it, and what it is made of."""
         period = self._period()
         rows = model_admin.get_queryset(request)
-        within = parts(period, months_there(connections[rows.db], rows.model, timezone.now()))
+        within = parts(period, months_there(connections[rows.db], rows.model, self.time, timezone.now()))
         return [(text, text) for text in (*(period.way_to() if period else ()), *within)]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
@@ -103,9 +100,14 @@ def parts(period: Period | None, there: list[Month]) -> list[str]:
     return []
 
 
-def months_there(connection: BaseDatabaseWrapper, model: type[Model], now: datetime) -> list[Month]:
-    """The months until now that a partitioned table has, in the order of time, by the bounds of its partitions; none
-    of a plain table, which would have to be read to know. Locks: none that anybody feels."""
+def months_there(connection: BaseDatabaseWrapper, model: type[Model], time: str, now: datetime) -> list[Month]:
+    """The months until now that a table may have rows of, in the order of time: its partitions; of a plain table those
+    from its first key to its last, since keys carry their time (see `uuid7`). Locks: none that anybody feels."""
     table = catalog.relation(connection, connection.ops.quote_name(model._meta.db_table))
-    found = months_of(connection, table) if table else []
-    return [partition.month for partition in found if partition.month and partition.month.start <= now]
+    if table and table.is_partitioned:
+        found = [partition.month for partition in months_of(connection, table) if partition.month]
+    else:
+        times = model._base_manager.using(connection.alias).order_by("pk").values_list(time, flat=True)
+        first, last = times.first(), times.last()
+        found = list(months(Month.of(first), Month.of(last))) if first and last else []
+    return [month for month in found if month.start <= now]

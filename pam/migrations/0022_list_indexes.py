@@ -104,8 +104,22 @@ class Migration(migrations.Migration):
             Index(fields=["last_activity"], name="ix_sessions_list_deleted", condition=Q(("is_deleted", True))),
         ),
         AddIndexConcurrently("auditlog", Index(fields=["event_type", "timestamp"], name="ix_audit_logs_list_type")),
-        AddIndexConcurrently("auditlog", Index(fields=["result", "timestamp"], name="ix_audit_logs_list_result")),
-        AddIndexConcurrently("auditlog", Index(fields=["severity", "timestamp"], name="ix_audit_logs_list_severity")),
+        AddIndexConcurrently(
+            "auditlog",
+            Index(
+                fields=["result", "timestamp"],
+                name="ix_audit_logs_list_result",
+                condition=Q(("result", "success"), _negated=True),
+            ),
+        ),
+        AddIndexConcurrently(
+            "auditlog",
+            Index(
+                fields=["severity", "timestamp"],
+                name="ix_audit_logs_list_severity",
+                condition=Q(("severity", "info"), _negated=True),
+            ),
+        ),
         AddIndexConcurrently(
             "auditlog",
             Index(fields=["timestamp"], name="ix_audit_logs_list_suspicious", condition=Q(("is_suspicious", True))),

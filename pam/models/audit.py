@@ -143,8 +143,9 @@ class AuditLog(TimeKeyedModel, MonthlyModel):
                 name="ix_audit_logs_search_gin",
             ),
             Index(fields=["event_type", "timestamp"], name="ix_audit_logs_list_type"),
-            Index(fields=["result", "timestamp"], name="ix_audit_logs_list_result"),
-            Index(fields=["severity", "timestamp"], name="ix_audit_logs_list_severity"),
+            # The common ones are among the newest events of all.
+            Index(fields=["result", "timestamp"], name="ix_audit_logs_list_result", condition=~Q(result="success")),
+            Index(fields=["severity", "timestamp"], name="ix_audit_logs_list_severity", condition=~Q(severity="info")),
             Index(fields=["timestamp"], name="ix_audit_logs_list_suspicious", condition=Q(is_suspicious=True)),
         ]
         constraints = [

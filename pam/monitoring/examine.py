@@ -45,13 +45,13 @@ class Examination:
     unknown: tuple[str, ...]
 
 
-def examine(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int = LONGEST_MS) -> Examination:
+def examine(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int | None = None) -> Examination:
     """The state of the database behind a connection, as of the clock that is passed in.
 
     Read-only, also on a standby. Locks: ACCESS SHARE on the tables for a moment; who is kept out by somebody's ACCESS
-    EXCLUSIVE lock for `statement_ms` milliseconds gets Django's OperationalError (SQLSTATE 57014).
+    EXCLUSIVE lock for `statement_ms`, or ten seconds, gets Django's OperationalError (SQLSTATE 57014).
     """
-    with read_only(connection, statement_ms):
+    with read_only(connection, statement_ms or LONGEST_MS):
         loader = MigrationLoader(connection, ignore_no_migrations=True)
         # The stubs take what is recorded for the migration itself.
         rows = cast("dict[tuple[str, str], Any]", loader.applied_migrations)

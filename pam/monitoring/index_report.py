@@ -48,20 +48,22 @@ def index_report(
     also: Sequence[str],
     now: datetime,
     *,
-    timeout_ms: int = TIMEOUT_MS,
+    timeout_ms: int | None = None,
     measure: bool = True,
 ) -> IndexReport:
     """Look at the indexes of a database, with the scans that the replicas behind the aliases `also` counted.
 
-    `timeout_ms` is for each statement; without `measure` bloat is estimated only, and no index is read as a whole.
+    `timeout_ms` is for each statement, a minute if None; without `measure` bloat is estimated only, no index read as a
+    whole.
     Read-only. Locks: ACCESS SHARE for a moment. Raises CommandError where there is no table, or `also` is no replica.
     """
     tables, missing = _tables(connection)
+    limit = timeout_ms or TIMEOUT_MS
     journal = catalog.relation(connection, connection.ops.quote_name(MigrationRecorder.Migration._meta.db_table))
     readable = journal is not None and may_read(connection, journal)
-    facts = _facts(connection, also, tables, journal, timeout_ms)
+    facts = _facts(connection, also, tables, journal, limit)
     if measure:
-        facts = _measured(connection, facts, timeout_ms)
+        facts = _measured(connection, facts, limit)
     loader = MigrationLoader(connection if readable else None)
     declared = _declared(loader, tables, facts)
     judgement = judge(facts, _terms(loader, declared, facts, command(connection.alias, also), now))

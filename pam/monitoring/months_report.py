@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.health.finding import Finding
 from pam.health.months import MonthlyFacts, judge_months
-from pam.monitoring.examine import LONGEST_MS, monthly_facts
+from pam.monitoring.examine import monthly_facts
 from pam.partitions.status import TableStatus, status
 from pam.partitions.tables import tables
 from pam.postgres import catalog
@@ -31,7 +31,7 @@ class MonthsReport:
         return any(facts.is_converting for facts in self.facts)
 
 
-def months_report(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int = LONGEST_MS) -> MonthsReport:
+def months_report(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int) -> MonthsReport:
     """The months as of the clock that is passed in, each statement within so many milliseconds (SQLSTATE 57014).
 
     Read-only. Locks: ACCESS SHARE on the default partitions, which are read, and on the records of a conversion. A swap

@@ -10,7 +10,7 @@ from pam.health.growth import Point
 from pam.models import SizeSnapshot
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing
-from pam.postgres.locks import CALM, Patience
+from pam.postgres.locks import Patience
 from pam.postgres.sizes import Sizes, sizes
 
 # Closer together they would say the same twice, and make a trend look surer than it is.
@@ -18,7 +18,7 @@ APART = timedelta(hours=1)
 DATABASE = SizeSnapshot.DATABASE
 
 
-def measure(alias: str, patience: Patience = CALM) -> Sizes:
+def measure(alias: str, patience: Patience | None = None) -> Sizes:
     """The sizes, now, of all tables of menshun in the database behind an alias. Locks and errors: `sizes`."""
     connection = connections[alias]
     tables = [model._meta.db_table for model in apps.get_app_config("pam").get_models()]

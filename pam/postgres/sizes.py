@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog, locks
 from pam.postgres.catalog import Relation
-from pam.postgres.locks import CALM, Patience
+from pam.postgres.locks import Patience
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import Month
 from pam.postgres.sql import query
@@ -78,11 +78,12 @@ class Sizes:
         return max(0, self.bytes - sum(table.size.total for table in self.tables))
 
 
-def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str], patience: Patience = CALM) -> Sizes:
+def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str], patience: Patience | None = None) -> Sizes:
     """The sizes of these tables, as this session's search_path finds them, and of the database, all as they are now.
 
     A table that is dropped meanwhile counts as missing, a partition is left out. Lock: ACCESS SHARE on each relation
-    while it is measured; the wait for it, behind who has a table for himself alone, is bounded. Raises LockUnavailable.
+    while it is measured; the wait for it, behind who has a table for himself alone, is bounded by `patience` (None:
+    CALM). Raises LockUnavailable.
     """
     measured, missing = [], []
     for name in quoted_names:
@@ -98,10 +99,12 @@ def sizes(connection: BaseDatabaseWrapper, quoted_names: Iterable[str], patience
     return Sizes(database, total, tuple(measured), tuple(missing))
 
 
-def table_size(connection: BaseDatabaseWrapper, table: Relation, patience: Patience = CALM) -> TableSize | None:
+def table_size(connection: BaseDatabaseWrapper, table: Relation, patience: Patience | None = None) -> TableSize | None:
     """The size of one table with its partitions; None if it is dropped by now. Locks and errors: `sizes`."""
     relations = [table, *catalog.partitions(connection, table)]
-    return locks.with_retries(connection, patience, "ACCESS SHARE", relations, partial(_measured, connection, table))
+    return locks.with_retries(
+        connection, patience or locks.CALM, "ACCESS SHARE", relations, partial(_measured, connection, table)
+    )
 
 
 def _measured(connection: BaseDatabaseWrapper, table: Relation) -> TableSize | None:

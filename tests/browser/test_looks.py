@@ -1,6 +1,7 @@
 """How the main pages look: dark and light, on a telephone, to a screen reader; and pictures of them for the README."""
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+# What sticks out of the window and moves it, outermost first.
+WIDE = """() => [...document.querySelectorAll("main *")]
+    .filter(part => document.documentElement.scrollWidth > innerWidth)
+    .filter(part => part.getBoundingClientRect().right > innerWidth)
+    .map(part => part.outerHTML.slice(0, 200))"""
+TEAMS = count(1)
 ADDRESSES = {"index": "/admin/", "events": "/admin/pam/auditlog/", "partitions": "/admin/database/partitions/"}
 MAIN = ("index", "events", "event", "person", "partitions", "revoke")
 
@@ -23,14 +30,17 @@ def open_main(page: "Page", site: Site, name: str) -> None:
     """Go to one of the main pages; that of an event is of an edit that was just made."""
     if name == "event":
         page.goto(url(PrivilegedUser, "change", PrivilegedUser.objects.using(site.alias).order_by("upn")[7]))
-        page.get_by_label("Job title").fill(f"Keeper of the {page.viewport_size}")
+        page.get_by_label("Job title").fill(f"Engineer of team {next(TEAMS)}")
         page.get_by_role("button", name="Save", exact=True).click()
         page.locator("ul.messagelist li.success").wait_for()
         edit = AuditLog.objects.using(site.alias).filter(actor_upn="root", action="user.changed").latest("timestamp")
         page.goto(url(AuditLog, "change", edit))
     elif name == "person":
-        holder = RoleAssignment.objects.using(site.alias).filter(user__isnull=False).latest("pk")
-        page.goto(url(PrivilegedUser, "change", holder.user))
+        people = PrivilegedUser.objects.using(site.alias).filter(
+            sessions__is_active=True, role_assignments__is_active=True
+        )
+        page.goto(url(PrivilegedUser, "change", people.order_by("upn")[0]))
+        page.locator("#part-1").evaluate("part => part.scrollIntoView()")
     elif name == "revoke":
         page.goto(url(RoleAssignment, "changelist"))
         for box in page.locator("input.action-select").all()[:3]:
@@ -50,7 +60,8 @@ def test_a_main_page_is_for_everybody(
     """WCAG 2.1 AA, as far as axe can tell it: contrast, labels, names, order of headings, what the keyboard reaches."""
     from axe_playwright_python.sync_playwright import Axe
 
-    page = signed_in("root", color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    # To measure contrast, axe sets styles of its own, which our policy forbids.
+    page = signed_in("root", color_scheme=scheme, viewport={"width": 1280, "height": 900}, bypass_csp=True)
     open_main(page, site, name)
     if screenshots and scheme == "light":
         page.screenshot(path=screenshots / f"{name}.png")
@@ -62,5 +73,5 @@ def test_a_main_page_is_for_everybody(
 def test_a_telephone_need_not_be_moved_sideways(signed_in: "Callable[..., Page]", site: Site, name: str) -> None:
     page = signed_in("root", viewport={"width": 390, "height": 844})
     open_main(page, site, name)
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 390
+    wide = page.evaluate(WIDE)
+    assert wide == []

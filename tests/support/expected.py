@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from typing import Any
 
 import django
@@ -61,6 +62,7 @@ def as_text(made: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "menshun.settings")
     django.setup()
     from pam.health.expected import FILE
     from tests.support.servers import ALIAS, server_under_alias
