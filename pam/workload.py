@@ -225,14 +225,10 @@ def last_week_of_an_actor(data: Sample) -> Rows:
 
 
 @asked(
-<<<<<<< HEAD
-    *("ix_audit_logs_timestamp_type", "ix_audit_logs_severity_suspicious", "ix_audit_logs_list_severity"),
-=======
     "ix_audit_logs_timestamp_type",
     "ix_audit_logs_severity_suspicious",
     "ix_audit_logs_list_result",
     "ix_audit_logs_list_severity",
->>>>>>> main
     partitions=1,
     per_partition=24,
     per_row=60,
