@@ -109,6 +109,6 @@ def auditor(signed_in: "Callable[..., Page]") -> "Page":
 
 @pytest.fixture
 def screenshots(request: pytest.FixtureRequest) -> Path | None:
-    """Where pictures of the main pages are put, if anywhere: `--screenshots docs/pages`."""
+    """Where pictures of the main pages are put, if anywhere: `--screenshots=docs/pages`."""
     folder: str | None = request.config.getoption("--screenshots")
     return Path(folder) if folder else None
