@@ -23,6 +23,7 @@ from pam.staff_roles import ROLES
 from tests.support.admin import sign_in, told, url
 from tests.support.bulk import add_audit_rows
 from tests.support.databases import session
+from tests.support.routers import Everything
 from tests.support.rows import CLOCK, make
 from tests.support.staff import browser_of
 
@@ -232,22 +233,10 @@ class TestWho:
         assert json.loads(line)["description"] == '"><script>'
 
 
-class _To:
-    """A router to another database than the default one."""
-
-    def __init__(self, alias: str) -> None:
-        self.alias = alias
-
-    def db_for_read(self, model: object, **hints: object) -> str:
-        return self.alias
-
-    db_for_write = db_for_read
-
-
 @pytest.fixture
 def live(migrated: str) -> Iterator[str]:
     """The alias of the database that the site stands on, whose commits are commits."""
-    with override_settings(DATABASE_ROUTERS=[_To(migrated)]):
+    with override_settings(DATABASE_ROUTERS=[Everything(migrated)]):
         yield migrated
 
 
