@@ -1,11 +1,13 @@
 """Who fails to sign in too often is turned away: what django-axes, whose counts all processes share, leaves to us."""
 
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.db import connections, router
 from django.db.models import Max, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,11 +18,21 @@ from pam.sign_ins import typed_name
 
 # Failures from one address with whatever names, as when one password is tried with each.
 ADDRESS_LIMIT = 50
+# Whoever has one address of IPv6 has all that begin with the same bits.
+IPV6_BITS = 64
 MINUTE = timedelta(minutes=1)
 
 
 class Counter(AxesDatabaseHandler):
     """The library's count, of a name at an address; an address that has failed with many names has failed with all."""
+
+    def is_allowed(self, request: HttpRequest, credentials: Any = None) -> bool:
+        """Tries of a name from an address are looked at one after the other: of many at once each would find that none
+        has failed yet. Lock: an advisory one, until the transaction of the page ends; who is too many waits for it."""
+        with connections[router.db_for_write(AccessAttempt)].cursor() as cursor:
+            asked = f"menshun.throttle {address_of(request)} {typed_name(request, credentials)}"
+            cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))", [asked])
+        return bool(super().is_allowed(request, credentials))
 
     def get_failures(self, request: HttpRequest, credentials: Any = None) -> int:
         failures: int = super().get_failures(request, credentials)
@@ -28,8 +40,15 @@ class Counter(AxesDatabaseHandler):
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Where a request comes from; None if that is a Unix socket, and no proxy that is trusted knows more."""
-    return request.META.get("REMOTE_ADDR") or None
+    """Where a request comes from, of IPv6 the first address of its network; None if that is a Unix socket, and no proxy
+    that is trusted knows more."""
+    text = request.META.get("REMOTE_ADDR")
+    if not text:
+        return None
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        address = ip_network((address, IPV6_BITS), strict=False).network_address
+    return str(address)
 
 
 def is_address_locked(request: HttpRequest) -> bool:

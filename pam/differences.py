@@ -102,10 +102,7 @@ def details_of(text: str | None) -> Details:
     """Details as entries: each value with its path if the text is a JSON object or list, and else the text itself."""
     if not text:
         return Details(())
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):  # no JSON; or a number or a nesting that nobody could read
-        value = None
+    value = read_json(text)
     if not isinstance(value, dict | list):
         return Details((Entry("", _shown(text)),))
     entries: list[Entry] = []
@@ -116,6 +113,15 @@ def details_of(text: str | None) -> Details:
         else:
             more += 1
     return Details(tuple(entries), more)
+
+
+def read_json(text: str | None) -> Any:
+    """The value that a text of JSON is; the text itself if it is none, or has a number or a nesting that Python cannot
+    read. None is no value at all."""
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _differing(before: Any, after: Any) -> Iterator[Found]:

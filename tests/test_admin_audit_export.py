@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pam.staff_roles import ROLES
 from tests.support.admin import sign_in, told, url
 from tests.support.bulk import add_audit_rows
 from tests.support.databases import session
+from tests.support.routers import Everything
 from tests.support.rows import CLOCK, make
 from tests.support.staff import browser_of
 
@@ -75,6 +77,19 @@ class TestLines:
         assert list(csv.reader(io.StringIO(line, newline=""))) == [
             [f"'{first}1+1", f"a{first}", f"'{first}", "-1", "", ""]
         ]
+
+    @pytest.mark.parametrize("between", [";", "\t", "\n", "\r\n", ';"', '; "'])
+    @pytest.mark.parametrize("first", "=+-@\uff1d")
+    def test_nor_is_a_part_of_one_where_semicolons_or_tabs_part_cells(self, between: str, first: str) -> None:
+        part = f"{between}{first}cmd|' /C calc'!A0;b"
+        json_column = json.dumps({"name": f"x;{first}1"}, ensure_ascii=False)
+
+        _, line = csv_lines("ab", "c", [(f"x{part}", f"x;b {first} 1,{first}1", json_column)])
+
+        cells = [cell.strip(' "') for row in line.splitlines() for cell in re.split("[;\t]", row)]
+        assert not [cell for cell in cells if cell.startswith(tuple("=+-@\uff1d"))]
+        (read,) = csv.reader(io.StringIO(line, newline=""))
+        assert read[1] == f"x;b {first} 1,{first}1", "what begins like none is left alone"
 
     def test_csv_is_quoted_as_rfc_4180_has_it(self) -> None:
         time = datetime(2026, 3, 1, 13, tzinfo=UTC)
@@ -232,22 +247,10 @@ class TestWho:
         assert json.loads(line)["description"] == '"><script>'
 
 
-class _To:
-    """A router to another database than the default one."""
-
-    def __init__(self, alias: str) -> None:
-        self.alias = alias
-
-    def db_for_read(self, model: object, **hints: object) -> str:
-        return self.alias
-
-    db_for_write = db_for_read
-
-
 @pytest.fixture
 def live(migrated: str) -> Iterator[str]:
     """The alias of the database that the site stands on, whose commits are commits."""
-    with override_settings(DATABASE_ROUTERS=[_To(migrated)]):
+    with override_settings(DATABASE_ROUTERS=[Everything(migrated)]):
         yield migrated
 
 

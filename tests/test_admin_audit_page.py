@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from pam.admin.audit_around import MOST, TIES, around, tied
 from pam.explain.plans import explain
-from pam.models import AuditLog
+from pam.models import AuditLog, PrivilegedUser
 from tests.support.admin import sign_in, url
-from tests.support.rows import CLOCK, make
+from tests.support.rows import CLOCK, insert, make
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +185,25 @@ def test_what_is_around_an_event_is_found_by_an_index_in_two_months_at_most(comp
         assert set(facts.indexes) <= serve[column], column
         assert facts.partitions <= 2 < facts.partitions_there, column
         assert facts.scanned_pages == 0, column
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ('{"a": 1e5000}', "10000000"),
+        ("[" * 5_000 + "]" * 5_000, "[[[["),
+        ("[" * 930 + "7" + "]" * 930, "[[[["),
+    ],
+    ids=["a number of 5,001 digits", "5,000 levels", "930 levels"],
+)
+def test_what_python_cannot_read_hides_neither_its_event_nor_others(browser: Client, stored: str, shown: str) -> None:
+    """Whoever may write events, or deep JSON anywhere, would otherwise make the log unreadable."""
+    user = make(PrivilegedUser, upn="ann@contoso.example")
+    make(AuditLog, description="before", actor_upn=user.upn)
+    key = insert(AuditLog, description="odd", actor_upn=user.upn, new_values=stored, previous_values='{"b": 2}')
+    for address in (url(AuditLog, "changelist"), url(PrivilegedUser, "change", user)):
+        page = browser.get(address)
+        assert page.status_code == 200
+        assert page.content.decode().count("/admin/pam/auditlog/0") == 2, address
+    page = browser.get(url(AuditLog, "change", AuditLog(pk=key)))
+    assert (page.status_code, shown in page.content.decode()) == (200, True)

@@ -1,6 +1,7 @@
 """What a form may and may not write: rules broken are complaints beside the form, and what nobody touched stays."""
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -192,3 +193,19 @@ def test_a_reference_to_a_row_deleted_since_is_kept(browser: Client) -> None:
 
     assignment.refresh_from_db()
     assert (assignment.ticket_number, assignment.user.is_deleted) == ("CHG-1", True)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["9" * 5_000, f"[-{'9' * 5_000}]", "[" * 51 + "]" * 51, '{"a":' * 900 + "1" + "}" * 900, "[" * 100_000],
+    ids=["number", "number within", "51 levels", "900 levels", "100,000 levels"],
+)
+def test_json_that_no_page_could_show_is_refused_beside_its_field(browser: Client, typed: str) -> None:
+    row = make(PrivilegedUser, metadata={"a": 1})
+    response = change(browser, row, metadata=typed, department="Audit")
+    assert "At most 50 levels" in errors(response)
+    assert typed in unescape(response.content.decode()), "to be mended"
+    row.refresh_from_db()
+    assert (row.metadata, row.department) == ({"a": 1}, None)
+    assert errors(change(browser, row, metadata="[" * 50 + "9" * 4_300 + "]" * 50)) == ""
+    assert open_form(browser, url(PrivilegedUser, "change", row))["metadata"].startswith("[" * 50 + "9")

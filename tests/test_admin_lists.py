@@ -25,6 +25,7 @@ from pam.models import (
 )
 from pam.postgres.locks import statement_limit
 from pam.postgres.months import Month
+from pam.postgres.uuid7 import uuid7_at
 from pam.querysets import search
 from tests.support.admin import sign_in, told, url
 from tests.support.databases import session
@@ -133,9 +134,9 @@ def test_months_are_those_of_the_partitions_and_of_a_plain_table_those_of_its_ro
     with connections[phase2].cursor() as cursor:
         cursor.execute(
             "INSERT INTO audit_logs (id, event_type, action, result, description, timestamp)"
-            " SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', %s::timestamptz"
-            " UNION ALL SELECT gen_random_uuid(), 'configuration', 'change', 'success', 'x', now()",
-            [this.plus(-2).start],
+            " SELECT id::uuid, 'configuration', 'change', 'success', 'x', time"
+            " FROM (VALUES (%s, %s::timestamptz), (%s, %s)) event (id, time)",
+            [value for time in (this.plus(-2).start, timezone.now()) for value in (str(uuid7_at(time)), time)],
         )
 
     assert months_there(connection, AuditLog, "timestamp", timezone.now()) == [this]
@@ -241,3 +242,25 @@ def test_the_limit_ends_with_its_block_and_never_rises_above_the_sessions() -> N
     with transaction.atomic(), pytest.raises(IncorrectLookupParameters):
         fails()
     assert timeout() == before
+
+
+WRONG = (
+    "timestamp__year=0",
+    "timestamp__iso_year=99999",
+    "description__regex=(",
+    "source_ip=999",
+    "source_ip__in=192.0.2.7,x",
+    "compliance_frameworks__999999999999=x",
+)
+
+
+@pytest.mark.parametrize("query", WRONG)
+def test_a_filter_that_only_the_database_finds_wrong_is_told_and_exports_nothing(browser: Client, query: str) -> None:
+    make(AuditLog)
+    page = browser.get(f"{url(AuditLog, 'changelist')}?{query}")
+    assert (page.status_code, page["Location"]) == (302, f"{url(AuditLog, 'changelist')}?e=1")
+    assert browser.get(page["Location"]).status_code == 200
+    refused = browser.post(f"/admin/pam/auditlog/export/?{query}", {"format": "csv"})
+    assert told(browser.get("/admin/")) == ["Nothing was exported: the address holds a filter that cannot be read."]
+    assert refused.status_code == 302
+    assert AuditLog.objects.count() == 1, "no event of an export that was none"

@@ -200,3 +200,14 @@ def test_of_whom_no_address_is_known_each_name_waits_for_itself(ann: User) -> No
 def test_a_sign_in_begins_the_count_anew(ann: User) -> None:
     for password in ("wrong", "wrong", "wrong", "wrong", PASSWORD, "wrong", "wrong", "wrong", "wrong"):
         assert enter(password=password).status_code == (302 if password == PASSWORD else 200)
+
+
+def test_all_of_a_network_of_ipv6_are_one_address(ann: User) -> None:
+    """Whoever has one of its addresses can use all of them, a new one for each try."""
+    pages = [enter(address=f"2001:db8::{number}:7") for number in range(LIMIT)]
+    assert [page.status_code for page in pages] == [200] * (LIMIT - 1) + [429]
+    assert enter(password=PASSWORD, address="2001:db8::ffff").status_code == 429
+    assert set(AuditLog.objects.values_list("source_ip", flat=True)) >= {"2001:db8::7", "2001:db8::4:7"}, (
+        "told as it is"
+    )
+    assert enter(password=PASSWORD, address="2001:db8:0:1::7").status_code == 302

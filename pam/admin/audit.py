@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 
 from pam.admin.audit_around import around
-from pam.admin.audit_export import HIDDEN, ExportAdmin
+from pam.admin.audit_export import HIDDEN, JSON_COLUMNS, ExportAdmin
 from pam.admin.audit_filters import (
     ActorFilter,
     CorrelationFilter,
@@ -18,11 +21,11 @@ from pam.admin.audit_filters import (
 )
 from pam.admin.periods import PeriodFilter
 from pam.admin.table import SEARCH_RULE
-from pam.differences import details_of, differences
+from pam.differences import details_of, differences, read_json
 from pam.models import AuditLog
 
 # What the page of an event says in its own words first.
-AS_RECORDED = ("details", "previous_values", "new_values")
+AS_RECORDED = ("details", "stored_previous_values", "stored_new_values")
 
 
 class Happened(PeriodFilter):
@@ -76,7 +79,7 @@ class AuditLogAdmin(ExportAdmin):
                 "fields": tuple(
                     field.attname
                     for field in AuditLog._meta.concrete_fields
-                    if field.name not in (*HIDDEN, *AS_RECORDED)
+                    if field.name not in (*HIDDEN, *JSON_COLUMNS, *AS_RECORDED)
                 )
             },
         ),
@@ -86,11 +89,31 @@ class AuditLogAdmin(ExportAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return not lookup.startswith(HIDDEN) and super().lookup_allowed(lookup, value, request)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """An event whose JSON is read as the text that it is: some of what the database takes Python cannot read."""
+        events = self.get_queryset(request).defer(*JSON_COLUMNS)
+        texts = {f"stored_{name}": Cast(name, TextField()) for name in JSON_COLUMNS}
+        try:
+            return events.annotate(**texts).get(pk=object_id)
+        except (AuditLog.DoesNotExist, ValidationError):
+            return None
+
+    @admin.display(description="previous values")
+    def stored_previous_values(self, event: Any) -> str | None:
+        text: str | None = event.stored_previous_values
+        return text
+
+    @admin.display(description="new values")
+    def stored_new_values(self, event: Any) -> str | None:
+        text: str | None = event.stored_new_values
+        return text
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
         """The page of an event, with what is made of it for a reader, and what happened around it."""
-        event: AuditLog = options["obj"]
+        event: Any = options["obj"]
+        before, after = read_json(event.stored_previous_values), read_json(event.stored_new_values)
         context |= {
-            "differences": differences(event.previous_values, event.new_values),
+            "differences": differences(before, after),
             "details": details_of(event.details),
             "around": around(event, self.get_queryset(request)),
         }

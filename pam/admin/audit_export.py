@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, DataError, router, transaction
 from django.db.models import JSONField, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import (
@@ -129,10 +129,12 @@ class ExportAdmin(ReadOnlyAdmin):
         request.GET = query  # type: ignore[assignment]
         try:
             events: QuerySet[Any] = self.get_changelist_instance(request).queryset
-        except IncorrectLookupParameters as error:
+            if events.query.is_empty():
+                raise NothingExported("nothing was looked for")
+            with transaction.atomic(using=events.db):
+                events.explain()  # the database reads the filters, and no rows
+        except (IncorrectLookupParameters, DataError) as error:
             raise NothingExported("the address holds a filter that cannot be read") from error
-        if events.query.is_empty():
-            raise NothingExported("nothing was looked for")
         return events
 
     def _write_down(self, request: HttpRequest, kind: Format, span: Span, address: QueryDict) -> None:

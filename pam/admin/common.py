@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from pam.admin.duties import DutyAdmin
 from pam.admin.filters import DeletedFilter
-from pam.admin.forms import CommonForm, UtcDateTime
+from pam.admin.forms import CommonForm, Document, UtcDateTime
 from pam.admin.refusals import refusal
 from pam.admin.table import SEARCH_RULE, TableAdmin, is_autocomplete
 from pam.admin.trail import TrailedAdmin
@@ -29,7 +29,11 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     form = CommonForm
     actions: Any = ("restore",)
     # Django turns an emptied text into "" even where unknown is NULL.
-    formfield_overrides = {models.TextField: {"empty_value": None}, models.DateTimeField: {"widget": UtcDateTime}}
+    formfield_overrides = {
+        models.TextField: {"empty_value": None},
+        models.DateTimeField: {"widget": UtcDateTime},
+        models.JSONField: {"form_class": Document},
+    }
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         """Deleted rows too: the list hides them by its filter. Autocomplete, which has no filter, offers none."""

@@ -1,11 +1,15 @@
 """The form of a row with the common columns."""
 
+from itertools import chain
 from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
+from django.forms.fields import InvalidJSONInput
 
 STALE = "It was changed by somebody else since you opened it. Nothing was saved: open it again and repeat your change."
+# How deep a document may be nested: Python reads and writes some hundred levels, and then fails wherever it is shown.
+MOST_LEVELS = 50
 
 
 class CommonForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -59,3 +63,34 @@ class UtcDateTime(AdminSplitDateTime):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         return {**super().get_context(name, value, attrs), "time_label": "Time (UTC):"}
+
+
+class Document(forms.JSONField):
+    """Django's field for JSON, which refuses what is valid there, but could not be shown again."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            document = super().to_python(value)
+            is_readable = _levels(document) <= MOST_LEVELS
+        except (ValueError, RecursionError):  # a number of too many digits, or nested too deep to be read at all
+            is_readable = False
+        if not is_readable:
+            raise forms.ValidationError(f"At most {MOST_LEVELS} levels, and no number of thousands of digits, please.")
+        return document
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was refused is shown as it was typed."""
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
+def _levels(document: Any) -> int:
+    """How many objects and lists are within one another. Walks without recursion."""
+    levels, values = 0, [document]
+    while inner := [value for value in values if isinstance(value, dict | list)]:
+        levels += 1
+        values = list(chain.from_iterable(value.values() if isinstance(value, dict) else value for value in inner))
+    return levels

@@ -77,7 +77,8 @@ def _sessions(user: PrivilegedUser, using: str | None) -> Part:
 
 
 def _events(user: PrivilegedUser, using: str | None) -> Part:
-    rows = AuditLog.objects.using(using).filter(actor_upn=user.upn).order_by("-timestamp")[:SHOWN]
+    events = AuditLog.objects.using(using).filter(actor_upn=user.upn).order_by("-timestamp")
+    rows = events.only("timestamp", "action", "result", "severity", "target_resource_name")[:SHOWN]
     return Part(
         "Last events",
         ("Time", "Action", "Result", "Severity", "Target"),

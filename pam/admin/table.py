@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
-from django.db import OperationalError, connections, router
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.core.exceptions import EmptyResultSet
+from django.db import DataError, OperationalError, connections, router
+from django.db.models import JSONField, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from pam.admin.filters import order_of_question
@@ -29,6 +31,20 @@ class TableList(ChangeList):
     def get_ordering_field(self, field_name: Any) -> Any:
         """Django offers `sortable_by` in the heads of the columns, and takes any column from the address."""
         return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Without JSON, which no list shows: one value that Python cannot read would take all other rows with it.
+
+        What only the SQL finds wrong, such as a year 0, is told like the filters that Django finds wrong before.
+        """
+        rows = super().get_queryset(request, *args, **options)
+        try:
+            rows.query.sql_with_params()
+        except EmptyResultSet:
+            pass  # nothing is asked of the database then
+        except ValueError as error:
+            raise IncorrectLookupParameters(error) from error
+        return rows.defer(*(field.name for field in self.model._meta.fields if isinstance(field, JSONField)))
 
     def apply_select_related(self, qs: Any) -> Any:
         """Django would join first, and then sort and skip. What a page refers to is asked for by its keys."""
@@ -82,6 +98,12 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if sqlstate(error) != QUERY_CANCELED:
                 raise
             return self._too_slow(request)
+        except DataError:
+            # A filter in the address that the database finds wrong, such as half of a regular expression: Django's way
+            # to tell it.
+            if ERROR_FLAG in request.GET:
+                raise
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
     def _too_slow(self, request: HttpRequest) -> HttpResponse:
         context = {

@@ -1,0 +1,43 @@
+"""Requests that name another charset than UTF-8, as they come from a web server."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from menshun.wsgi import application
+
+OTHERS = (
+    "text/plain; charset=rot13",
+    "text/plain; charset=zlib",
+    "multipart/form-data; boundary=x; charset=unicode_escape",
+    "multipart/form-data; boundary=x; charset=utf-16",
+    "application/x-www-form-urlencoded; charset=undefined",
+    "application/x-www-form-urlencoded; charset*=utf-8''latin-1",
+    "text/plain; x*=none''%41",
+)
+UTF_8 = ("", "text/plain", "text/plain; charset=UTF-8", 'application/x-www-form-urlencoded; charset="utf-8"')
+
+
+def answer(content_type: str, method: str) -> str:
+    asked = RequestFactory().generic(method, r"/nowhere?next=\ud800", b"--x--").environ
+    environ = {**asked, "CONTENT_TYPE": content_type, "wsgi.input": BytesIO(b"--x--")}
+    statuses: list[str] = []
+
+    def start(status: str, headers: Any, error: Any = None) -> None:
+        statuses.append(status)
+
+    b"".join(application(environ, start))
+    return statuses[0]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_charset_is_a_bad_request(method: str) -> None:
+    for content_type in OTHERS:
+        assert answer(content_type, method) == "400 Bad Request", content_type
+
+
+def test_utf_8_goes_on_to_the_site() -> None:
+    for content_type in UTF_8:
+        assert answer(content_type, "GET") == "404 Not Found", content_type
