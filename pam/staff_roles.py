@@ -58,24 +58,33 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# Migrations of no phase that make permissions; those on reports come with phase 3, and the groups are needed before.
+MAKERS = ("0020_size_snapshots", "0021_duty_permissions")
+
+
 class PermissionsMissing(MenshunError):
     """Some permissions that a role needs are not there, so that no role was made."""
 
     def __init__(self, names: Collection[str], using: str) -> None:
+        made = " && ".join(f"python manage.py migrate pam {one} --database {using}" for one in MAKERS)
         super().__init__(
             f"There is no permission {', '.join(sorted(names))} in this database. Nothing was changed. "
-            f"Migrations make them: python manage.py migrate --database {using}"
+            f"Migrations of no phase make them: {made}"
         )
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a group lacked and what it had beyond its role, as `app.codename`; whether it was not there at all."""
+    """What a group lacked and what it had beyond its role, as `app.codename`; whether it was not there at all.
+
+    `awaited` is what it lacks still, since phase 3 is not there.
+    """
 
     role: str
     is_new: bool
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    awaited: tuple[str, ...]
 
     def __bool__(self) -> bool:
         return bool(self.is_new or self.added or self.removed)
@@ -96,9 +105,10 @@ def set_roles(using: str, now: datetime, *, dry_run: bool = False) -> list[Diffe
         groups = {group.name: group for group in found.select_for_update()}
         differences, changes = [], []
         for role, codenames in ROLES.items():
-            wanted = {permissions[codename] for codename in codenames}
+            wanted = {permissions[codename] for codename in codenames if codename in permissions}
+            awaited = tuple(sorted(f"pam.{codename}" for codename in codenames if codename not in permissions))
             has = set(groups[role].permissions.select_related("content_type")) if role in groups else set()
-            difference = Difference(role, role not in groups, _names(wanted - has), _names(has - wanted))
+            difference = Difference(role, role not in groups, _names(wanted - has), _names(has - wanted), awaited)
             differences.append(difference)
             if difference and not dry_run:
                 group = groups.get(role) or Group.objects.using(using).create(name=role)
@@ -118,11 +128,11 @@ def set_roles(using: str, now: datetime, *, dry_run: bool = False) -> list[Diffe
 
 
 def _permissions(using: str) -> dict[str, Permission]:
-    """The permissions of all roles, by codename."""
+    """The permissions of all roles, by codename; those on reports as far as they are there."""
     wanted = {codename for codenames in ROLES.values() for codename in codenames}
     found = Permission.objects.using(using).filter(content_type__app_label="pam", codename__in=wanted)
     permissions = {permission.codename: permission for permission in found.select_related("content_type")}
-    if missing := wanted - permissions.keys():
+    if missing := wanted - permissions.keys() - {*REPORTS}:
         raise PermissionsMissing([f"pam.{codename}" for codename in missing], using)
     return permissions
 

@@ -50,6 +50,21 @@ def port(migrated: str, tmp_path: Path) -> Iterator[int]:
             server.communicate(timeout=30)
 
 
+def test_without_styles_it_says_what_to_do(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    shutil.copy(CHECKOUT / "gunicorn.conf.py", project)
+    environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SECRET_KEY": KEY, "ALLOWED_HOSTS": HOST}
+    command = [sys.executable, "-m", "gunicorn", "menshun.wsgi", "--bind", "127.0.0.1:0"]
+    with subprocess.Popen(
+        command, cwd=project, env=clean_environment(environment), stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        told = next(line for line in iter(server.stderr.readline, "") if "collectstatic" in line or "Listening" in line)
+        server.terminate()
+        server.communicate(timeout=30)
+    assert "python manage.py collectstatic --noinput" in told
+
+
 def ask(port: int, path: str, sent: Any = None, *, peer: str = PROXY, **headers: str) -> tuple[HTTPResponse, str]:
     """The answer to a GET, or a POST of what is sent, from this address."""
     given = {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}

@@ -49,6 +49,12 @@ def test_a_named_query_keeps_its_index():
     assert judgement.purposes[1] == ("named queries who, when",)
 
 
+def test_a_list_of_the_admin_keeps_its_index():
+    judgement = judged(index(1, "a"), index(2, "a", "b", scans=9), lists=frozenset({"ix_1"}))
+    assert judgement.findings == ()
+    assert judgement.purposes[1] == ("lists of the admin",)
+
+
 def test_the_only_index_of_a_foreign_key_stays_and_of_two_one_does():
     keys = (ForeignKey("fk", TABLE, ("a", "b")),)
     assert judged(index(1, "b", "a", "c"), keys=keys).findings == ()

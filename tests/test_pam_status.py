@@ -53,7 +53,7 @@ def test_findings_come_with_their_cures_and_exit_code_1(migrated):
     code, output = status(migrated)
     assert code == 1
     assert "WARNING index-missing: public.credentials.ix_credentials_expiry_partial: 0004_phase2_advanced" in output
-    assert "Do: Make it as it is printed by: python manage.py sqlmigrate pam 0004_phase2_advanced_indexes" in output
+    assert "Do: python manage.py migrate --fake pam 0003_phase2_trigram_extension --database" in output
     assert output.endswith("1 findings")
 
 

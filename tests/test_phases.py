@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
+from pam.health.schema import RUN_AGAIN
 from tests.support.databases import database_name, throwaway_database
 from tests.support.document import INDEXES
 
@@ -131,6 +132,9 @@ def test_phases_are_branches(migrated):
     of_no_phase = {"0020_size_snapshots", "0021_duty_permissions", "0022_list_indexes"}
     assert not of_no_phase & {*back2, *back3}, "sizes, permissions and the indexes of lists belong to no phase"
     assert "0023_search_indexes" in back2, "what is searched by trigrams needs their extension"
+    lists = [name for app, name in graph.backwards_plan(("pam", "0022_list_indexes")) if app == "pam"]
+    assert not [name for name in lists if "phase" in name.removesuffix("all_phases")], "and they go back alone"
+    assert all(("pam", before) in graph.node_map["pam", name].parents for name, before in RUN_AGAIN.items())
 
 
 def test_the_second_of_two_runs_waits_and_then_has_nothing_to_do(migrated):

@@ -47,8 +47,8 @@ def _index(query: Query, facts: Facts, there: set[str], remarks: list[str]) -> l
     if query.indexes[0] not in there:
         # Somebody may have dropped it by hand; then there is nothing left to migrate.
         return [
-            f"the index {query.indexes[0]} is not there: python manage.py migrate; where all is applied, create it as "
-            "python manage.py sqlmigrate prints it"
+            f"the index {query.indexes[0]} is not there: python manage.py migrate; where all is applied, "
+            "python manage.py pam_status tells how to build it"
         ]
     if set(query.indexes) & set(facts.indexes):
         return []

@@ -17,6 +17,7 @@ BLOATED_SHARE, BLOATED_BYTES = 0.5, 10 * 1024 * 1024
 
 CONSTRAINT, REPLICA_IDENTITY = "constraint", "replica identity"
 NAMED_QUERY, NAMED_QUERIES, FOREIGN_KEY = "named query", "named queries", "only index of foreign key"
+ADMIN = "lists of the admin"
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Terms:
-    """What to judge by: the named queries by the index that serves them, how old (days) counters must be, and now.
+    """What to judge by: the named queries by the index that serves them, the names of the indexes that the lists of the
+    admin are read by, how old (days) counters must be, and now.
 
     `declared` are the oids of the indexes that models declare: of two that are the same, they stay. `how_to_drop` says
     for an index how it goes; `look_again` is the command to type when it is time.
     """
 
     queries: Mapping[str, Sequence[str]]
+    lists: frozenset[str]
     declared: frozenset[int]
     least_days: int
     now: datetime
@@ -56,10 +59,11 @@ class Judgement:
 
 
 def judge(facts: Facts, terms: Terms) -> Judgement:
-    """All findings about the indexes. An index that holds a constraint, is a replica identity, serves a named query or
-    is the only one of a foreign key is never proposed to be dropped, and no index whose replacement is."""
+    """All findings about the indexes. Never proposed to be dropped are an index that holds a constraint, is a replica
+    identity, serves a named query or a list of the admin or is the only one of a foreign key, and one whose replacement
+    is."""
     whole = [one for one in facts.indexes if not one.invalid]
-    purposes = {one.oid: _purposes(one, whole, facts.foreign_keys, terms.queries) for one in facts.indexes}
+    purposes = {one.oid: _purposes(one, whole, facts.foreign_keys, terms) for one in facts.indexes}
     scanless = [one for one in whole if not one.scans and not one.is_being_built and not purposes[one.oid]]
     young = _young_counters(facts.servers, scanless, terms)
     early = {} if young else {one.oid: why for one in scanless if (why := _too_early(one, terms))}
@@ -97,12 +101,13 @@ def _purposes(
     one: IndexUsage,
     whole: Sequence[IndexUsage],
     foreign_keys: Sequence[ForeignKey],
-    queries: Mapping[str, Sequence[str]],
+    terms: Terms,
 ) -> tuple[str, ...]:
     reasons = [CONSTRAINT] if one.holds_constraint else []
     reasons += [REPLICA_IDENTITY] if one.is_replica_identity else []
-    if asking := queries.get(one.name):
+    if asking := terms.queries.get(one.name):
         reasons.append(f"{NAMED_QUERY if len(asking) == 1 else NAMED_QUERIES} {', '.join(asking)}")
+    reasons += [ADMIN] if one.name in terms.lists else []
     if not one.invalid:
         reasons += [f"{FOREIGN_KEY} {key.name}" for key in _relying(one, whole, foreign_keys)]
     return tuple(reasons)

@@ -10,6 +10,14 @@ from pam.postgres.inventory import Part, TableParts
 
 # Without one of these, queries are slower and nothing else.
 ONLY_SPEED = ("index", "statistics")
+# Migrations that accept what is there and build the rest concurrently, on each month as well, when they are run again;
+# and the one before each, to which the record goes back for that.
+RUN_AGAIN = {
+    "0004_phase2_advanced_indexes": "0003_phase2_trigram_extension",
+    "0005_phase2_unique_constraints": "0004_phase2_advanced_indexes",
+    "0022_list_indexes": "0021_duty_permissions",
+    "0023_search_indexes": "0022_list_indexes",
+}
 OPERATOR_CLASS = re.compile(r"\S+\.(gin_trgm_ops)")
 TROUBLES = {
     "INVALID": ("index-invalid", "no query uses it, writers still feed it"),
@@ -34,7 +42,8 @@ def judge_schema(tables: Collection[TableParts], applied: Collection[str], alias
     by_oid = {table.oid: table for table in tables}
     for table in tables:
         parent = by_oid.get(table.parent_oid or 0)
-        findings += list(_troubles(table, wanted.get((parent or table).name, {}).get("trigger", {})))
+        triggers = wanted.get((parent or table).name, {}).get("trigger", {})
+        findings += list(_troubles(table, triggers, applied, alias))
         findings += list(_table_itself(table))
         if parent:
             findings += list(_unguarded(table, parent))
@@ -66,7 +75,7 @@ def _differences(
                     Severity.WARNING if kind in ONLY_SPEED else Severity.ERROR,
                     f"{table}.{name}",
                     f"{migration} is applied, and this {kind} is not there; wanted: {definition}",
-                    f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}",
+                    _make(migration, applied, alias),
                 )
             elif part.trouble is None and _bare(part.definition) != _bare(definition):
                 yield Finding(
@@ -78,12 +87,27 @@ def _differences(
                 )
 
 
+def _make(migration: str, applied: Collection[str], alias: str) -> str:
+    """How what a migration makes comes to be there whole."""
+    run = f"python manage.py migrate --database {alias}"
+    if migration not in applied:
+        return run
+    if before := RUN_AGAIN.get(migration):
+        return (
+            f"python manage.py migrate --fake pam {before} --database {alias} && {run}"
+            "  # accepts what is there, builds what is not"
+        )
+    return f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}"
+
+
 def _bare(definition: str) -> str:
     """The extension's operators may be in a schema that this session must name."""
     return OPERATOR_CLASS.sub(r"\1", definition)
 
 
-def _troubles(table: TableParts, triggers: Mapping[str, str]) -> Iterator[Finding]:
+def _troubles(
+    table: TableParts, triggers: Mapping[str, str], applied: Collection[str], alias: str
+) -> Iterator[Finding]:
     """What is there and does not work, whoever made it, on partitions too. `triggers`: as they should be, by name."""
     for part in table.parts:
         if part.trouble is None:
@@ -94,17 +118,20 @@ def _troubles(table: TableParts, triggers: Mapping[str, str]) -> Iterator[Findin
             Severity.ERROR,
             f"{table}.{part.name}",
             f"it is {part.trouble}: {means}",
-            _cure(table, part, triggers),
+            _cure(table, part, triggers, applied, alias),
         )
 
 
-def _cure(table: TableParts, part: Part, triggers: Mapping[str, str]) -> str:
+def _cure(table: TableParts, part: Part, triggers: Mapping[str, str], applied: Collection[str], alias: str) -> str:
     if part.kind == "constraint":
         return f"ALTER TABLE {quoted(table.schema, table.name)} VALIDATE CONSTRAINT {quoted(part.name)}"
     if part.kind == "trigger":
         return _enable(table, part.name, triggers.get(part.name, ""))
     index = quoted(table.schema, part.name)
     if table.definition != "plain":
+        for migration in RUN_AGAIN:
+            if part.name in changes()[migration].get(table.name, {}).get("index", {}):
+                return _make(migration, applied, alias)
         return (
             "One of its partitions lacks its index, or has an invalid one. Make it and attach it: "
             f"ALTER INDEX {index} ATTACH PARTITION ..."

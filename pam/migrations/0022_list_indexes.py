@@ -2,7 +2,8 @@
 
 Of no phase: the tables may be plain or monthly. Nearly every list shows either the deleted rows or the others, so that
 `is_deleted` is in nearly every index, and the rest is what is filtered by and then what is ordered by: so the rows of a
-page are found, and counted, in the index. Interrupted, it is simply run again.
+page are found, and counted, in the index. It stands on 0021, so that `migrate pam 0021` takes it back and no phase.
+Interrupted, it is simply run again.
 """
 
 from django.db import migrations
@@ -14,7 +15,7 @@ from pam.postgres.operations import AddIndexConcurrently
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("pam", "0001_phase1_initial")]
+    dependencies = [("pam", "0021_duty_permissions")]
     operations = [
         AddIndexConcurrently(
             "privilegeduser", Index(fields=["is_deleted", "upn", "id"], name="ix_privileged_users_list")

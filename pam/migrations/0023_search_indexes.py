@@ -11,7 +11,7 @@ from pam.postgres.operations import AddIndexConcurrently
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("pam", "0003_phase2_trigram_extension")]
+    dependencies = [("pam", "0003_phase2_trigram_extension"), ("pam", "0022_list_indexes")]
     operations = [
         AddIndexConcurrently(
             "privilegeduser",

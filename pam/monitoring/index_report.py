@@ -15,6 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from psqlextra.models import PostgresViewModel
 
+from pam.health.expected import changes
 from pam.health.indexes import Facts, Judgement, Terms, counted_since, is_bloated, judge
 from pam.monitoring.declared_indexes import APP, Declared, awaited_drops, declared_indexes
 from pam.postgres import catalog
@@ -27,6 +28,8 @@ from pam.workload import QUERIES
 
 # For a look at the catalog, and for reading one index as a whole where pgstattuple is installed.
 TIMEOUT_MS = 60_000
+# The migrations that made what the lists of the admin are ordered, filtered and searched by.
+LISTS = ("0022_list_indexes", "0023_search_indexes")
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,12 @@ def _declared(loader: MigrationLoader, tables: Sequence[Relation], facts: Facts)
     return {oid: one for oid, one in found.items() if one}
 
 
+def _lists() -> frozenset[str]:
+    return frozenset(
+        name for migration in LISTS for kinds in changes()[migration].values() for name in kinds.get("index", ())
+    )
+
+
 def _terms(loader: MigrationLoader, declared: dict[int, Declared], facts: Facts, again: str, now: datetime) -> Terms:
     awaited = awaited_drops(loader)
     queries = defaultdict(list)
@@ -147,7 +156,7 @@ def _terms(loader: MigrationLoader, declared: dict[int, Declared], facts: Facts,
             return f"DROP INDEX {one.quoted}; -- stops all for a moment; it was: {was}"
         return f"DROP INDEX CONCURRENTLY {one.quoted}; -- it was: {was}"
 
-    return Terms(queries, frozenset(declared), settings.PAM_UNUSED_INDEX_DAYS, now, how_to_drop, again)
+    return Terms(queries, _lists(), frozenset(declared), settings.PAM_UNUSED_INDEX_DAYS, now, how_to_drop, again)
 
 
 def _remarks(facts: Facts, judgement: Judgement) -> Iterator[str]:

@@ -70,11 +70,12 @@ def judged(
     servers: tuple[Server, ...] = (server(),),
     keys: tuple[ForeignKey, ...] = (),
     queries: dict[str, list[str]] | None = None,
+    lists: frozenset[str] = frozenset(),
     declared: frozenset[int] = frozenset(),
     days: int = 30,
 ) -> Judgement:
     """What is found about these."""
-    terms = Terms(queries or {}, declared, days, NOW, lambda one: f"drop {one.name}", "look again")
+    terms = Terms(queries or {}, lists, declared, days, NOW, lambda one: f"drop {one.name}", "look again")
     return judge(Facts(servers, indexes, keys), terms)
 
 

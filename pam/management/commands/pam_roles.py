@@ -31,12 +31,14 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was changed: {said(error)}\nThen run it again: {again}") from error
         for difference in differences:
             self._tell(difference)
+        if any(difference.awaited for difference in differences):
+            self.stdout.write("Those with ? come with phase 3. Run this again after it.")
         if dry_run:
             self.stdout.write("Dry run: nothing was changed.")
 
     def _tell(self, difference: Difference) -> None:
         state = "new" if difference.is_new else "changed" if difference else "as it should be"
         self.stdout.write(f"{difference.role}: {state}")
-        for sign, names in (("+", difference.added), ("-", difference.removed)):
+        for sign, names in (("+", difference.added), ("-", difference.removed), ("?", difference.awaited)):
             for name in names:
                 self.stdout.write(f"  {sign} {name}")
