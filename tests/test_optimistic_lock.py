@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import serializers
+from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models.signals import pre_save
 
@@ -238,8 +239,7 @@ def test_the_version_can_come_from_a_form_that_was_shown_before() -> None:
 
 def test_of_two_saves_at_the_same_moment_one_is_stale(database: str) -> None:
     """The second UPDATE waits for the first one's row lock, looks again, and finds another version."""
-    with connections[database].schema_editor() as editor:
-        editor.create_model(PrivilegedUser)
+    call_command("migrate", "pam", "0001", database=database, verbosity=0)
     user = build(PrivilegedUser)
     user.save(using=database)
     saved, released = threading.Event(), threading.Event()

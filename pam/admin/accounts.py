@@ -14,8 +14,8 @@ from pam.models.audit import EventType, Severity
 admin.site.unregister([User, Group])
 
 
-class AccountForm(UserChangeForm):
-    """Django's, with the rule of its form for new accounts: the audit log has names in lower case, and each is of one."""
+class AccountForm(UserChangeForm):  # type: ignore[type-arg]
+    """Django's, with the rule of its form for new accounts: names differ by more than case, as the audit log wants."""
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
