@@ -182,6 +182,18 @@ def test_a_password_that_cannot_be_written_down_is_the_old_one(browser: Client) 
     assert not User.objects.get(pk=clerk.pk).check_password(PASSWORD)
 
 
+def test_nobody_gets_a_name_that_the_trail_could_not_tell_from_anothers(browser: Client) -> None:
+    User.objects.create(username="ann@example.com")
+    clerk = User.objects.create(username="clerk")
+    refused = edit(browser, clerk, username="ANN@example.com")
+    assert "has this name already" in errors(refused)
+    sent = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+    assert browser.post(url(User, "add"), {"username": "Ann@Example.com", **sent}).status_code == 200
+    assert User.objects.filter(username__iexact="ann@example.com").count() == 1
+    edit(browser, clerk, username="CLERK")
+    assert told_of(the_event("account.changed").new_values) == {"username": "CLERK"}
+
+
 def test_permissions_of_a_large_group_are_named_in_few_queries(
     browser: Client, django_assert_max_num_queries: Any
 ) -> None:

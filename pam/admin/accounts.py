@@ -2,7 +2,9 @@
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
 
@@ -12,10 +14,22 @@ from pam.models.audit import EventType, Severity
 admin.site.unregister([User, Group])
 
 
+class AccountForm(UserChangeForm):  # type: ignore[type-arg]
+    """Django's, with the rule of its form for new accounts: names differ by more than case, for the audit log has them
+    in lower case."""
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise ValidationError("An account has this name already, in upper or lower case.")
+        return name
+
+
 @admin.register(User)
 class AccountAdmin(TrailedAdmin, UserAdmin):  # type: ignore[type-arg]
     """An account for these pages; people with privileges in Entra are privileged users."""
 
+    form = AccountForm
     noun = "account"
     event_type = EventType.AUTHORIZATION
     severity = Severity.WARNING
