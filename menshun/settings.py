@@ -18,6 +18,7 @@ ALLOWED_HOSTS = _environment.allowed_hosts
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = PAGE_POLICY
+FILE_UPLOAD_HANDLERS = ["menshun.uploads.RefuseFiles"]
 # Whose word is taken for who asks, and whether by HTTPS.
 PAM_TRUSTED_PROXIES = read_proxies(os.environ)
 if not DEBUG:

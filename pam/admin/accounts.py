@@ -15,7 +15,8 @@ admin.site.unregister([User, Group])
 
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]
-    """Django's, with the rule of its form for new accounts: names differ by more than case, as the audit log wants."""
+    """Django's, with the rule of its form for new accounts: names differ by more than case, for the audit log has them
+    in lower case."""
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]

@@ -29,9 +29,19 @@ class TrailedAdmin(RefusalAdmin):
     severity: ClassVar[Severity] = Severity.INFO
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Keeps what the row was before this request changes it."""
+        """Keeps what the row was before this request changes it.
+
+        Lock: FOR NO KEY UPDATE on the row where something may be changed, so that nobody changes it in between.
+        """
         row = super().get_object(request, object_id, from_field)
-        if row is not None and request.method == "POST":
+        if row is None or request.method != "POST":
+            return row
+        using = router.db_for_write(self.model)
+        if transaction.get_connection(using).in_atomic_block:
+            of_row = self.model._base_manager.using(using).filter(pk=row.pk)
+            list(of_row.select_for_update(no_key=True, of=("self",)).values_list("pk"))
+            row = super().get_object(request, object_id, from_field)
+        if row is not None:
             request.row_before = values_of(row)  # type: ignore[attr-defined]
         return row
 

@@ -1,0 +1,77 @@
+"""What many do at once on the pages is done one after the other where that matters, and told as it was."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import connections
+from django.test import Client, override_settings
+
+from pam.models import AuditLog
+from tests.support.admin import sign_in, url
+from tests.support.databases import session
+from tests.support.routers import Everything
+from tests.support.threads import actor, until
+
+AT_ONCE, LIMIT = 8, 5
+WAITING = """
+    SELECT count(*) FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+"""
+
+
+@pytest.fixture
+def live(migrated: str) -> Iterator[str]:
+    """The alias of the database that the site stands on, whose commits are commits."""
+    with override_settings(DATABASE_ROUTERS=[Everything(migrated)]):
+        yield migrated
+
+
+def test_no_more_tries_to_sign_in_are_looked_at_than_one_after_the_other(live: str) -> None:
+    together = Barrier(AT_ONCE)
+
+    def guess() -> int:
+        # The connection is there before the start.
+        connections[live].ensure_connection()
+        together.wait(60)
+        return int(Client().post("/admin/login/", {"username": "ann", "password": "wrong"}).status_code)
+
+    with ExitStack() as stack:
+        tries = [stack.enter_context(actor(guess)) for _ in range(AT_ONCE)]
+    assert Counter(one.result() for one in tries) == {200: LIMIT - 1, 429: AT_ONCE - LIMIT + 1}
+    told = Counter(AuditLog.objects.values_list("action", flat=True))
+    assert told == {"account.sign_in_failed": LIMIT, "account.locked_out": 1}
+
+
+def test_each_change_of_a_group_is_told_with_what_the_one_before_left(live: str) -> None:
+    group = Group.objects.create(name="night shift")
+    browser, address = sign_in(), url(Group, "change", group)
+    permissions = list(Permission.objects.order_by("pk")[:2])
+
+    def give(permission: Permission) -> None:
+        other = Client()
+        other.cookies = browser.cookies
+        assert other.post(address, {"name": group.name, "permissions": [permission.pk]}).status_code == 302
+
+    with session(live) as holder, holder.cursor() as cursor, ExitStack() as stack:
+        cursor.execute("BEGIN; SELECT FROM auth_group FOR UPDATE")
+        changes = [stack.enter_context(actor(partial(give, permission))) for permission in permissions]
+
+        def both_wait() -> bool:
+            with connections[live].cursor() as look:
+                look.execute(WAITING)
+                return bool(look.fetchone() == (2,))
+
+        until(both_wait, "both wait for the group")
+        cursor.execute("COMMIT")
+        for change in changes:
+            change.result(60)
+
+    first, second = AuditLog.objects.filter(action="group.changed").order_by("timestamp", "pk")
+    assert first.previous_values == {"permissions": []}
+    assert second.previous_values == first.new_values
+    assert second.new_values == {"permissions": [str(group.permissions.get())]}
