@@ -12,7 +12,7 @@ from pam.monitoring.examine import examine
 from pam.postgres.errors import QUERY_CANCELED, sqlstate
 
 # What the next migrate cures by itself is no news just before it.
-CURED_BY_MIGRATE = ("not-migrated", "phase-half-applied", "phase-unfinished")
+CURED_BY_MIGRATE = ("not-migrated", "phase-half-applied", "phase-unfinished", "migration-half-applied")
 
 
 def check_health(databases: Sequence[str] | None = None, now: datetime | None = None, **_: Any) -> list[CheckMessage]:

@@ -71,6 +71,18 @@ def test_json(migrated):
     assert len(document["tables"][0]["partitions"]) == 6
 
 
+def test_indexes_of_no_phase_that_were_begun(migrated):
+    """As when the building of the lists' indexes was killed, and nobody ran it again."""
+    call_command("migrate", "pam", "0021_duty_permissions", database=migrated, verbosity=0, fake=True)
+    with connections[migrated].cursor() as cursor:
+        cursor.execute("DROP INDEX ix_audit_logs_list_type")
+    code, output = status(migrated)
+    assert code == 1
+    assert "WARNING migration-half-applied: 0022_list_indexes: it is not recorded as applied, and 24 of 25" in output
+    assert f"Do: python manage.py migrate pam 0022_list_indexes --database {migrated}" in output
+    assert check_health([migrated]) == []
+
+
 def test_nothing_is_applied(database):
     code, output = status(database)
     assert code == 1

@@ -90,3 +90,16 @@ def judge_phases(found: Collection[Phase], alias: str) -> Iterator[Finding]:
                 f"{len(phase.applied)} of its {len(phase.applied) + len(phase.missing)} migrations are applied",
                 migrate,
             )
+
+
+def judge_of_no_phase(half: Mapping[str, tuple[int, int]], alias: str) -> Iterator[Finding]:
+    """Migrations of no phase that were begun and not ended; `half` is what `schema.half_applied` found."""
+    for migration, (there, of) in half.items():
+        if _phase(migration) is None:
+            yield Finding(
+                "migration-half-applied",
+                Severity.WARNING,
+                migration,
+                f"it is not recorded as applied, and {there} of {of} parts of it are there",
+                f"python manage.py migrate pam {migration} --database {alias}",
+            )

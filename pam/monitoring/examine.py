@@ -12,7 +12,7 @@ from psqlextra.models import PostgresViewModel
 
 from pam.health.finding import Finding
 from pam.health.months import MonthlyFacts, judge_months
-from pam.health.phases import Phase, Recorded, judge_phases, phases, recorded
+from pam.health.phases import Phase, Recorded, judge_of_no_phase, judge_phases, phases, recorded
 from pam.health.reports import judge_reports
 from pam.health.schema import half_applied, judge_schema
 from pam.health.server import judge_server
@@ -63,9 +63,11 @@ def examine(connection: BaseDatabaseWrapper, now: datetime, *, statement_ms: int
         server = server_state(connection, wanted)
         months = tuple(monthly_facts(connection))
         reports = tuple(ages(connection.alias))
-    found = phases(known, applied, half_applied(parts, applied))
+    half = half_applied(parts, applied)
+    found = phases(known, applied, half)
     findings = [
         *judge_phases(found, connection.alias),
+        *judge_of_no_phase(half, connection.alias),
         *judge_schema(parts, applied, connection.alias),
         *(finding for table in months for finding in judge_months(table, now)),
         *judge_server(server, applied, now),
