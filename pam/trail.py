@@ -14,6 +14,9 @@ from django.http import HttpRequest
 from pam.models import AuditLog, PrivilegedUser, ServiceIdentity
 from pam.models.audit import EventType, Result, Severity
 
+# As long as names and paths are kept: Django allows longer ones, and whoever has one shall not be kept from his work.
+LONGEST = 255
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -34,13 +37,13 @@ class Origin:
         if not hasattr(request, "trail_id"):
             request.trail_id = str(uuid.uuid4())  # type: ignore[attr-defined]
         return cls(
-            upn=user.get_username().lower(),
-            display_name=user.get_full_name() if user.is_authenticated else "",
+            upn=user.get_username().lower()[:LONGEST],
+            display_name=user.get_full_name()[:LONGEST] if user.is_authenticated else "",
             source_ip=request.META.get("REMOTE_ADDR") or None,
             user_agent=request.headers.get("User-Agent"),
             request_id=request.trail_id,  # type: ignore[attr-defined]
             http_method=request.method,
-            endpoint=request.path[:255],
+            endpoint=request.path[:LONGEST],
         )
 
 
@@ -149,7 +152,7 @@ def _about(target: models.Model | None) -> dict[str, Any]:
         ),
         "target_resource_type": target._meta.model_name,
         "target_resource_id": str(target.pk),
-        "target_resource_name": str(target)[:255],
+        "target_resource_name": str(target)[:LONGEST],
     }
 
 

@@ -60,6 +60,15 @@ def test_a_sign_in_and_a_sign_out_are_told(ann: User) -> None:
     assert AuditLog.objects.count() == 2, "a stranger has nothing to leave"
 
 
+@pytest.mark.parametrize("name", ["a" * 150, "\u0130" * 150], ids=["long", "longer in lower case"])
+def test_who_has_the_longest_names_signs_in_too(name: str) -> None:
+    User.objects.create_user(name, password=PASSWORD, is_staff=True, first_name="F" * 150, last_name="L" * 150)
+    assert enter(name, PASSWORD).status_code == 302
+    event = AuditLog.objects.get()
+    assert event.actor_upn == name.lower()[:255]
+    assert event.actor_display_name == "F" * 150 + " " + "L" * 104
+
+
 def test_a_failure_is_told_without_the_password(ann: User) -> None:
     for name in ("ann@example.com", "nobody"):
         response = enter(name, "hunter2-hunter2")
