@@ -264,3 +264,13 @@ def test_a_filter_that_only_the_database_finds_wrong_is_told_and_exports_nothing
     assert told(browser.get("/admin/")) == ["Nothing was exported: the address holds a filter that cannot be read."]
     assert refused.status_code == 302
     assert AuditLog.objects.count() == 1, "no event of an export that was none"
+
+
+def test_json_that_python_cannot_read_hides_no_list(browser: Client) -> None:
+    user = make(PrivilegedUser)
+    make(RoleAssignment, user=user)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE privileged_users SET metadata = '{\"a\": 1e5000}'")
+    for model in (PrivilegedUser, RoleAssignment):
+        page = browser.get(url(model, "changelist"))
+        assert (page.status_code, str(user) in page.content.decode()) == (200, True), model

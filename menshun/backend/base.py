@@ -8,6 +8,7 @@ from django.db.backends.postgresql import base
 from menshun.backend.client import DatabaseClient
 from menshun.backend.connecting import check_server, explain_failure
 from menshun.backend.schema import DatabaseSchemaEditor
+from menshun.backend.times import read_all_times
 from menshun.embedded.server import server_of
 
 
@@ -28,6 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise explain_failure(error, conn_params, server) from error
         try:
             check_server(connection)
+            read_all_times(connection)
         except BaseException:
             connection.close()
             raise

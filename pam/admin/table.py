@@ -8,7 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import EmptyResultSet
 from django.db import DataError, OperationalError, connections, router
-from django.db.models import JSONField, QuerySet
+from django.db.models import JSONField, Model, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
@@ -44,12 +44,14 @@ class TableList(ChangeList):
             pass  # nothing is asked of the database then
         except ValueError as error:
             raise IncorrectLookupParameters(error) from error
-        return rows.defer(*(field.name for field in self.model._meta.fields if isinstance(field, JSONField)))
+        return _without_json(rows)
 
     def apply_select_related(self, qs: Any) -> Any:
         """Django would join first, and then sort and skip. What a page refers to is asked for by its keys."""
         named = self.list_select_related
-        return qs.prefetch_related(*named) if isinstance(named, tuple | list) else super().apply_select_related(qs)
+        if not isinstance(named, tuple | list):
+            return super().apply_select_related(qs)
+        return qs.prefetch_related(*(Prefetch(name, _without_json(_all_of(self.model, name))) for name in named))
 
     def _get_default_ordering(self) -> Any:
         """By this the heads of the columns tell how the list is sorted."""
@@ -137,6 +139,17 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             found = rows.search(text)
         return found
+
+
+def _without_json(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.defer(*(field.name for field in rows.model._meta.fields if isinstance(field, JSONField)))
+
+
+def _all_of(model: type[Model], reference: str) -> QuerySet[Any]:
+    """The rows that a reference may lead to, deleted ones too."""
+    led_to: Any = model._meta.get_field(reference).related_model
+    rows: QuerySet[Any] = led_to._base_manager.all()
+    return rows
 
 
 def is_autocomplete(request: HttpRequest) -> bool:
