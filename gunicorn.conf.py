@@ -1,8 +1,11 @@
 """Settings of gunicorn, which reads this file where it is started: `gunicorn menshun.wsgi --bind 127.0.0.1:8000`."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
 
 # Browsers open connections ahead of need, and with TLS each of them keeps a thread waiting until it is used or closed.
 threads = 32
@@ -13,7 +16,11 @@ forwarded_allow_ips = ""
 
 
 def on_starting(server: Any) -> None:
-    """Each page would fail for want of its style, with a traceback that does not say what to do."""
+    """What is missing is told in a line, not by tracebacks of each worker, or of each page that lacks its style."""
+    try:
+        import_module("menshun.settings")
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"ImproperlyConfigured: {error}") from None
     if "DATABASE_URL" in os.environ and not Path("staticfiles", "staticfiles.json").exists():
         server.log.error(
             "No page can be shown before its styles are gathered: python manage.py collectstatic --noinput"

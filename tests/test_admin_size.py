@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import connections
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from pam.admin.paginator import CappedPaginator
+from pam.health.indexes import ADMIN
 from pam.models import (
     AuditLog,
     Credential,
@@ -26,6 +28,7 @@ from pam.models import (
     Session,
 )
 from pam.models.reports import REPORTS
+from pam.monitoring.index_report import index_report
 from tests.support.admin_pages import FIRST, pages
 from tests.support.at_size import Cost, browser_of, cost_of, fill
 from tests.support.databases import throwaway_database
@@ -146,6 +149,15 @@ def judged(few: Costs, many: Costs, times: int) -> list[Judged]:
     return found
 
 
+def unread(alias: str) -> list[str]:
+    """Indexes that were made for the lists, and that no page has read."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+    report = index_report(connections[alias], (), timezone.now(), measure=False)
+    purposes = report.judgement.purposes
+    return [one.name for one in report.facts.indexes if ADMIN in purposes[one.oid] and not one.scans]
+
+
 def both(template: str, sizes: tuple[int, int], months: int, models: list[Any], *, some: bool) -> list[Judged]:
     found = []
     for rows in sizes:
@@ -156,6 +168,8 @@ def both(template: str, sizes: tuple[int, int], months: int, models: list[Any], 
                 with connections[alias].cursor() as cursor:
                     cursor.execute("SET enable_seqscan = off")
             found.append(costs(alias, models, some=some))
+            if rows == max(sizes) and not some:
+                assert unread(alias) == []
     few, many = found
     return judged(few, many, THRICE if some else TWICE)
 

@@ -65,6 +65,17 @@ def test_without_styles_it_says_what_to_do(tmp_path: Path) -> None:
     assert "python manage.py collectstatic --noinput" in told
 
 
+def test_what_is_not_set_is_told_in_a_line(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    shutil.copy(CHECKOUT / "gunicorn.conf.py", project)
+    environment = clean_environment({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+    command = [sys.executable, "-m", "gunicorn", "menshun.wsgi", "--bind", "127.0.0.1:0"]
+    ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 1
+    assert "SECRET_KEY must be set" in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
 def ask(port: int, path: str, sent: Any = None, *, peer: str = PROXY, **headers: str) -> tuple[HTTPResponse, str]:
     """The answer to a GET, or a POST of what is sent, from this address."""
     given = {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}

@@ -150,7 +150,10 @@ def facts(**changes: Any) -> Facts:
         ({"indexes": ("another",), "pages": 65}, "it does not use ix_audit_logs_actor_timestamp, but another"),
         ({"indexes": ("another",)}, "it does not use ix_audit_logs_actor_timestamp, but another"),
         ({"partitions": 12}, "it touches 12 of 12 partitions; 2 are enough"),
-        ({"planned_rows": 5000, "actual_rows": 3}, "the planner expected 5,000 rows, and there were 3"),
+        (
+            {"planned_rows": 5000, "actual_rows": 3},
+            "the planner expected 5,000 rows, and there were 3: python manage.py pam_analyze",
+        ),
         ({"buffers": 40_000}, "it reads 40,000 buffers; 372 are its bound"),
     ],
 )

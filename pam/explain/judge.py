@@ -75,4 +75,7 @@ def is_misestimated(planned: int, actual: int) -> bool:
 def _estimate(facts: Facts) -> list[str]:
     if facts.actual_rows is None or not is_misestimated(facts.planned_rows, facts.actual_rows):
         return []
-    return [f"the planner expected {facts.planned_rows:,} rows, and there were {facts.actual_rows:,}: ANALYZE"]
+    return [
+        f"the planner expected {facts.planned_rows:,} rows, and there were {facts.actual_rows:,}: python manage.py "
+        "pam_analyze; if that is no help, its columns go together, of which phase 3 gathers statistics"
+    ]
