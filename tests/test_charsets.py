@@ -1,12 +1,15 @@
 """Requests that name another charset than UTF-8, as they come from a web server."""
 
+from importlib import import_module
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import RequestFactory
+from pytest_django.fixtures import SettingsWrapper
 
-from menshun.wsgi import application
+from menshun.charsets import Application
 
 OTHERS = (
     "text/plain; charset=rot13",
@@ -20,7 +23,15 @@ OTHERS = (
 UTF_8 = ("", "text/plain", "text/plain; charset=UTF-8", 'application/x-www-form-urlencoded; charset="utf-8"')
 
 
-def answer(content_type: str, method: str) -> str:
+@pytest.fixture
+def application(settings: SettingsWrapper, tmp_path: Path) -> Application:
+    """What a web server is given; an installation looks for its static files when it is loaded."""
+    settings.STATIC_ROOT = tmp_path
+    found: Application = import_module("menshun.wsgi").application
+    return found
+
+
+def answer(application: Application, content_type: str, method: str) -> str:
     asked = RequestFactory().generic(method, r"/nowhere?next=\ud800", b"--x--").environ
     environ = {**asked, "CONTENT_TYPE": content_type, "wsgi.input": BytesIO(b"--x--")}
     statuses: list[str] = []
@@ -33,11 +44,11 @@ def answer(content_type: str, method: str) -> str:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_charset_is_a_bad_request(method: str) -> None:
+def test_another_charset_is_a_bad_request(application: Application, method: str) -> None:
     for content_type in OTHERS:
-        assert answer(content_type, method) == "400 Bad Request", content_type
+        assert answer(application, content_type, method) == "400 Bad Request", content_type
 
 
-def test_utf_8_goes_on_to_the_site() -> None:
+def test_utf_8_goes_on_to_the_site(application: Application) -> None:
     for content_type in UTF_8:
-        assert answer(content_type, "GET") == "404 Not Found", content_type
+        assert answer(application, content_type, "GET") == "404 Not Found", content_type
