@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.test import RequestFactory
-from pytest_django.fixtures import SettingsWrapper
 
 from menshun.charsets import Application
 
@@ -24,7 +23,7 @@ UTF_8 = ("", "text/plain", "text/plain; charset=UTF-8", 'application/x-www-form-
 
 
 @pytest.fixture
-def application(settings: SettingsWrapper, tmp_path: Path) -> Application:
+def application(settings: Any, tmp_path: Path) -> Application:
     """What a web server is given; an installation looks for its static files when it is loaded."""
     settings.STATIC_ROOT = tmp_path
     found: Application = import_module("menshun.wsgi").application
