@@ -191,7 +191,8 @@ def sessions_to_end(data: Sample) -> Rows:
     return Session.objects.expired(data.now).order_by("expires_at")[:PAGE]
 
 
-@asked("ix_sessions_active_activity_partial")
+# And here: that of what ends lists few as quickly, and then they are sorted.
+@asked("ix_sessions_active_activity_partial", "ix_sessions_expiry_cleanup_partial")
 def idle_sessions(data: Sample) -> Rows:
     """The clean-up, every minute: in which nothing happened for two hours, the longest first."""
     return Session.objects.stale(timedelta(hours=2), data.now).order_by("last_activity")[:PAGE]

@@ -165,6 +165,17 @@ def test_each_broken_promise_is_found(changes, finding):
     assert any(found.startswith(finding) for found in judge(query, facts(**changes), there).findings)
 
 
+@pytest.mark.parametrize("name", ["open_sessions_of_a_user", "sessions_to_end", "idle_sessions"])
+def test_either_index_of_open_sessions_will_do_while_few_are_open(name):
+    """On a small company the planner takes now the one, now the other; that it reads little is asked all the same."""
+    query = QUERIES[name]
+    there = set(query.indexes)
+    for index in query.indexes:
+        assert judge(query, facts(indexes=(index,), partitions_there=1, buffers=3), there).passes
+    assert len(there) == 2
+    assert not judge(query, facts(indexes=query.indexes, partitions_there=1, buffers=40_000), there).passes
+
+
 def test_a_file_with_a_query_that_failed_then_and_damaged_ones(company, tmp_path):
     file = tmp_path / "before.json"
     file.write_text('{"format": 2, "queries": {"sign_in": {"findings": ["timeout"], "bound": null}}}')
