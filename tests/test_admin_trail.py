@@ -150,6 +150,18 @@ def test_who_gets_which_permission_is_told(browser: Client) -> None:
     assert (event.event_type, event.severity, event.target_resource_name) == ("authorization", "warning", "clerk")
 
 
+def test_of_a_group_that_is_deleted_it_is_told_who_was_in_it(browser: Client) -> None:
+    groups = [Group.objects.create(name=name) for name in ("day", "night")]
+    User.objects.create(username="clerk").groups.set(groups)
+    browser.post(url(Group, "delete", groups[0]), {"post": "yes"})
+    sent = {"action": "delete_selected", "_selected_action": str(groups[1].pk), "post": "yes"}
+    browser.post(url(Group, "changelist"), sent)
+    for event, name in zip(AuditLog.objects.order_by("timestamp", "pk"), ("day", "night"), strict=True):
+        assert event.action == "group.deleted"
+        assert told_of(event.previous_values).items() >= {"name": name, "members": ["clerk"]}.items()
+    assert not Group.objects.exists()
+
+
 def test_of_a_password_only_the_change_is_told(browser: Client) -> None:
     clerk = User.objects.create(username="clerk")
     digests = {clerk.password}

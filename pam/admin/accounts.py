@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
 
-from pam.admin.trail import TrailedAdmin
+from pam.admin.trail import TrailedAdmin, values_of
 from pam.models.audit import EventType, Severity
+from pam.trail import Change
 
 admin.site.unregister([User, Group])
 
@@ -53,3 +54,8 @@ class AccountGroupAdmin(TrailedAdmin, GroupAdmin):
     noun = "group"
     event_type = EventType.AUTHORIZATION
     severity = Severity.WARNING
+
+    def deletion(self, row: Group) -> Change:
+        """Whoever was in it loses what it allowed, which no event of theirs tells."""
+        members = sorted(row.user_set.values_list("username", flat=True))
+        return self._change("deleted", row, {**values_of(row), "members": members}, {})
