@@ -11,7 +11,7 @@ from django.db import connections
 
 from pam.partitions.status import status
 from pam.partitions.tables import tables
-from pam.postgres import locks
+from pam.postgres import locks, run_lock
 from pam.postgres.locks import Patience
 from pam.postgres.online_copy import replay
 from tests.support.clients import Client, checksums
@@ -118,7 +118,7 @@ def test_rows_that_take_the_place_of_more_others_than_a_batch_holds(migrated, mo
 def test_no_default_of_a_role_holds_in_a_run(database):
     with connections[database].cursor() as cursor:
         cursor.execute("SET statement_timeout = '3s'; SET default_transaction_isolation = 'serializable'")
-        with locks.exclusive_run(connections[database]):
+        with run_lock.exclusive_run(connections[database]):
             cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')")
             assert cursor.fetchone() == ("0", "read committed")
         cursor.execute("SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')")

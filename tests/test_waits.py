@@ -10,8 +10,9 @@ from pytest_django import DjangoDbBlocker
 from pam.postgres import activity, concurrent_index, locks
 from pam.postgres.activity import Session
 from pam.postgres.errors import BuildFailed, LockUnavailable, RunInProgress
-from pam.postgres.locks import Patience, exclusive_run
+from pam.postgres.locks import Patience
 from pam.postgres.operations import AddIndexConcurrently
+from pam.postgres.run_lock import RUN_LOCK, exclusive_run
 from tests.support import toys
 from tests.support.databases import session
 from tests.support.indexes import index_validity
@@ -202,7 +203,7 @@ def test_an_owner_who_sees_no_other_sessions_still_learns_the_pid(owned):
 
 def test_a_second_run_by_another_role_is_told_of_the_first(owned):
     with session(owned) as first, first.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", locks.RUN_LOCK)
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", RUN_LOCK)
         with pytest.raises(RunInProgress, match=f"pid {first.info.backend_pid} "), exclusive_run(connections[owned], 0):
             raise AssertionError("two runs at once")
 

@@ -22,9 +22,9 @@ from pam.partitions.plan import Rule
 from pam.partitions.tables import Table
 from pam.postgres import monthly, monthly_retired
 from pam.postgres.errors import run_again
-from pam.postgres.locks import exclusive_run
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import Month
+from pam.postgres.run_lock import exclusive_run
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import NameTaken, TableMissing, build_failed
-from pam.postgres.locks import CALM, exclusive_run, is_open, with_retries
+from pam.postgres.locks import CALM, is_open, with_retries
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.obstacles import GOES_BEFORE
 from pam.postgres.partitioned_index import partition_index_name
+from pam.postgres.run_lock import exclusive_run
 from pam.postgres.sql import query
 
 # As CREATE STATISTICS names them, and as the catalog does.

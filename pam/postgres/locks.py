@@ -1,4 +1,4 @@
-"""Timeouts, bounded retries and the advisory lock of a run. This is the only place that sets a timeout.
+"""Timeouts and bounded retries. This is the only place that sets a timeout.
 
 How we wait for a lock depends on whom the waiting itself hinders. A request for a strong lock makes every later
 client queue behind it, so it is given up after a blink and tried again after a pause, outside the queue
@@ -23,14 +23,13 @@ from psycopg2 import sql
 
 from pam.postgres import activity
 from pam.postgres.catalog import Relation, partitions
-from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, LockUnavailable, RunInProgress, sqlstate
+from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, LockUnavailable, sqlstate
 
 logger = getLogger("pam.migrations")
 T = TypeVar("T")
 
-# How long a concurrent build waits for older transactions, and a run for another run, before it gives up.
+# How long a concurrent build waits for older transactions before it gives up.
 HOUR_MS = 60 * 60 * 1000
-RUN_PATIENCE_SECONDS = 60 * 60
 
 TRANSACTION_TIMEOUT_SINCE = 17_00_00
 
@@ -44,9 +43,6 @@ OUR_DEFAULTS = {
     "extra_float_digits": "1",
 }
 READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-
-# The two keys of the advisory lock: "mens", "hun" in ASCII.
-RUN_LOCK = (0x6D656E73, 0x0068756E)
 
 # https://www.postgresql.org/docs/current/explicit-locking.html#TABLE-LOCK-COMPATIBILITY
 _STRONG = ("ShareUpdateExclusiveLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
@@ -105,6 +101,14 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int, statement_ms: int
         yield
 
 
+@contextmanager
+def undisturbed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """No default of the role holds in the block that could end or mislead a run (OUR_DEFAULTS), or ends a session that
+    is idle, as that of a run is while it waits, and between two steps."""
+    with _settings(connection, {"idle_session_timeout": "0", **_our_defaults(connection)}):
+        yield
+
+
 def _our_defaults(connection: BaseDatabaseWrapper) -> dict[str, str]:
     connection.ensure_connection()
     knows_transactions = connection.connection.info.server_version >= TRANSACTION_TIMEOUT_SINCE
@@ -142,12 +146,12 @@ def statement_limit(connection: BaseDatabaseWrapper, statement_ms: int) -> Itera
 @contextmanager
 def _settings(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> Iterator[None]:
     before = _set(connection, settings)
-    with _followed_by(connection, lambda: _set(connection, before)):
+    with followed_by(connection, lambda: _set(connection, before)):
         yield
 
 
 @contextmanager
-def _followed_by(connection: BaseDatabaseWrapper, clean_up: Callable[[], object]) -> Iterator[None]:
+def followed_by(connection: BaseDatabaseWrapper, clean_up: Callable[[], object]) -> Iterator[None]:
     """Clean the session up after the block, as long as it has a server.
 
     When the block fails, its error is the one to tell: with it the server may be gone, which the driver learns only
@@ -270,50 +274,3 @@ def lock_script(wanted: list[tuple[Relation, str]]) -> Iterator[sql.Composable]:
 
 def _limit_waits(cursor: CursorWrapper, patience: Patience) -> None:
     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
-
-
-@contextmanager
-def exclusive_run(connection: BaseDatabaseWrapper, patience_seconds: float = RUN_PATIENCE_SECONDS) -> Iterator[None]:
-    """Let one run at a time change this database; a second one says for whom it waits, and leaves after a while.
-
-    Within it no default of the role holds that could end or mislead a run (OUR_DEFAULTS).
-    A session-level advisory lock: the server frees it when the session ends, however it ends. It may be taken again by
-    the session that has it. Raises RunInProgress.
-    """
-    # While it waits, and between two steps, a run is idle: a role's idle_session_timeout must not end it.
-    with (
-        _settings(connection, {"idle_session_timeout": "0", **_our_defaults(connection)}),
-        _run_lock(connection, patience_seconds),
-    ):
-        yield
-
-
-@contextmanager
-def _run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> Iterator[None]:
-    _take_run_lock(connection, patience_seconds)
-
-    def give_back() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", RUN_LOCK)
-
-    with _followed_by(connection, give_back):
-        yield
-
-
-def _take_run_lock(connection: BaseDatabaseWrapper, patience_seconds: float) -> None:
-    # Asked for again and again, never waited for: a session that waits inside pg_advisory_lock holds a snapshot, and
-    # the CREATE INDEX CONCURRENTLY of the other run would wait for that snapshot: a deadlock.
-    deadline = time.monotonic() + patience_seconds
-    told = False
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", RUN_LOCK)
-            if cursor.fetchone()[0]:
-                return
-        holder = activity.advisory_holder(connection, *RUN_LOCK)
-        if time.monotonic() >= deadline:
-            raise RunInProgress(holder)
-        if not told and holder:
-            logger.warning("Another run is changing this database; waiting for it to end: %s", holder)
-            told = True
-        time.sleep(min(1.0, patience_seconds))

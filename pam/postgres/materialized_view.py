@@ -14,9 +14,10 @@ from pam.postgres import catalog, locks
 from pam.postgres.catalog import MATERIALIZED, Relation
 from pam.postgres.errors import NEXT, MenshunError, NameTaken, TableMissing, build_failed, detail, sqlstate
 from pam.postgres.index_spec import IndexSpec, create_sql
-from pam.postgres.locks import exclusive_run, is_open, with_retries
+from pam.postgres.locks import is_open, with_retries
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.obstacles import GOES_BEFORE
+from pam.postgres.run_lock import exclusive_run
 from pam.postgres.sql import query
 
 DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"

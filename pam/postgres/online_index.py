@@ -6,7 +6,7 @@ from pam.postgres import catalog, concurrent_index, partitioned_index
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import TableMissing
 from pam.postgres.index_spec import IndexSpec
-from pam.postgres.locks import exclusive_run
+from pam.postgres.run_lock import exclusive_run
 
 
 def ensure_index(connection: BaseDatabaseWrapper, spec: IndexSpec) -> None:

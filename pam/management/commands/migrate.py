@@ -10,7 +10,8 @@ from django.db.migrations import Migration
 from pam.management.interrupts import sigterm_as_interrupt
 from pam.postgres.errors import NEXT, MenshunError, build_failed, run_again
 from pam.postgres.half_applied import take_back
-from pam.postgres.locks import exclusive_run, is_open
+from pam.postgres.locks import is_open
+from pam.postgres.run_lock import exclusive_run
 
 
 class Command(migrate.Command):

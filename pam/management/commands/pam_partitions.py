@@ -17,8 +17,8 @@ from pam.partitions.status import TableStatus, status
 from pam.partitions.tables import Table, owner_of, partitioned, tables
 from pam.postgres import monthly_default, monthly_retired
 from pam.postgres.errors import run_again
-from pam.postgres.locks import exclusive_run
 from pam.postgres.online_copy import engine
+from pam.postgres.run_lock import exclusive_run
 
 
 class Command(BaseCommand):

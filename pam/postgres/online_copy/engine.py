@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog
 from pam.postgres.errors import TableMissing, build_failed
-from pam.postgres.locks import exclusive_run, is_open
+from pam.postgres.locks import is_open
 from pam.postgres.online_copy import capture, cleanup, obstacles, rows, steps
 from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import Dress, read_dress
@@ -18,6 +18,7 @@ from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAg
 from pam.postgres.online_copy.move import Layout, Move
 from pam.postgres.online_copy.parallel import run
 from pam.postgres.online_copy.swap import require_unchanged
+from pam.postgres.run_lock import exclusive_run
 
 logger = getLogger("pam.migrations")
 
