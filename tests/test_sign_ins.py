@@ -115,6 +115,13 @@ def test_a_name_that_is_none_is_refused_by_the_form() -> None:
     assert events() == []
 
 
+def test_a_header_that_could_not_be_told_is_a_bad_request() -> None:
+    sent = {"username": "ann@example.com", "password": WRONG}
+    answer = Client(raise_request_exception=False).post(LOGIN, sent, headers={"User-Agent": "a\0b"})
+    assert (answer.status_code, events()) == (400, [])
+    assert Client().post(LOGIN, sent, headers={"User-Agent": "\xff" * 8_000}).status_code == 200
+
+
 def test_what_cannot_be_told_does_not_happen(ann: User) -> None:
     browser = Client(raise_request_exception=False)
     browser.get(LOGIN)
