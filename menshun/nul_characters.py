@@ -1,4 +1,5 @@
-"""Addresses with a NUL character: PostgreSQL's text cannot hold one, so that no row is meant by it."""
+"""Addresses and headers with a NUL character: PostgreSQL's text cannot hold one, so that no row is meant by it, and
+nothing can be written down of it."""
 
 from collections.abc import Callable
 
@@ -8,12 +9,14 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def refuse_nul_characters(get_response: Handler) -> Handler:
-    """Middleware: such an address is a bad request, wherever it leads. Forms refuse the character by themselves."""
+    """Middleware: that is a bad request, wherever it leads. Forms refuse the character by themselves, and some web
+    servers do so in headers."""
 
     def handle(request: HttpRequest) -> HttpResponse:
-        parts = [request.path, *request.GET, *(value for values in request.GET.lists() for value in values[1])]
-        if any("\0" in part for part in parts):
-            return HttpResponseBadRequest("An address cannot hold a NUL character.\n", content_type="text/plain")
+        asked = (value for _, values in request.GET.lists() for value in values)
+        if any("\0" in part for part in (request.path, *request.GET, *asked, *request.headers.values())):
+            told = "Neither an address nor a header can hold a NUL character.\n"
+            return HttpResponseBadRequest(told, content_type="text/plain")
         return get_response(request)
 
     return handle

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
@@ -44,11 +45,21 @@ class StaffSite(admin.AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         with _transaction():
+            if request.method == "POST" and self._is_turned_away(request):
+                return TemplateResponse(request, "403.html", status=429)  # the page that says why comes in its place
             response = super().password_change(request, extra_context)
             # The form comes back with what is wrong, or leads on.
             if request.method == "POST" and response.status_code == 302:
                 password_changed(request, cast(User, request.user))
             return response
+
+    def _is_turned_away(self, request: HttpRequest) -> bool:
+        """Whether too much failed. A wrong old password is a failure like one at the sign-in, told and counted, so that
+        nobody guesses at leisure in somebody's unattended session."""
+        old = request.POST.get("old_password")
+        if old and authenticate(request, username=request.user.get_username(), password=old) is None:
+            return bool(request.axes_locked_out)  # type: ignore[attr-defined]
+        return False
 
 
 def _transaction() -> Any:

@@ -7,6 +7,7 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.db import models
 from django.test import Client
 
+from pam.admin import duties
 from pam.models import PrivilegedUser, RoleAssignment, Session
 from tests.support.admin import sign_in, told, url
 from tests.support.rows import make
@@ -106,3 +107,16 @@ def test_a_row_that_may_not_come_back_is_a_message(browser: Client) -> None:
     assert "uq_role_assignments_active_user" in " ".join(told(response))
     assert RoleAssignment.all_objects.deleted().count() == 2
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["delete_selected", "restore"])
+def test_a_whole_table_is_not_taken(browser: Client, monkeypatch: pytest.MonkeyPatch, action: str) -> None:
+    monkeypatch.setattr(duties, "MOST", 3)
+    rows = [make(PrivilegedUser) for _ in range(4)]
+    if action == "restore":
+        PrivilegedUser.objects.soft_delete()
+    (message,) = told(act(browser, action, *rows, deleted="all"))
+    assert message == "Nothing was done: more than 3 rows are selected. Narrow the list by a filter."
+    assert PrivilegedUser.objects.count() == (0 if action == "restore" else 4)
+    act(browser, action, *rows[:3], deleted="all")
+    assert PrivilegedUser.objects.count() == (3 if action == "restore" else 1)

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client, override_settings
 
 from tests.support.admin import sign_in
 from tests.support.inline import forbidden
+from tests.support.routers import Everything
 
 pytestmark = pytest.mark.django_db
 
@@ -56,3 +57,15 @@ def test_an_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
         cursor.execute("ALTER TABLE django_session RENAME TO elsewhere")
     check(browser.get("/admin/"), 500, "Something went wrong")
     assert 'relation "django_session" does not exist' in caplog.text, "it is in the log instead"
+
+
+def test_a_database_that_does_not_answer(
+    migrated: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Client(raise_request_exception=False)
+    browser.cookies["sessionid"] = "s" * 32
+    connections[migrated].close()
+    monkeypatch.setitem(connections[migrated].settings_dict, "NAME", "no such database")
+    with override_settings(DATABASE_ROUTERS=[Everything(migrated)]):
+        check(browser.get("/admin/"), 503, "Something went wrong")
+    assert "no such database" in caplog.text

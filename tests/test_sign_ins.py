@@ -115,6 +115,13 @@ def test_a_name_that_is_none_is_refused_by_the_form() -> None:
     assert events() == []
 
 
+def test_a_header_that_could_not_be_told_is_a_bad_request() -> None:
+    sent = {"username": "ann@example.com", "password": WRONG}
+    answer = Client(raise_request_exception=False).post(LOGIN, sent, headers={"User-Agent": "a\0b"})
+    assert (answer.status_code, events()) == (400, [])
+    assert Client().post(LOGIN, sent, headers={"User-Agent": "\xff" * 8_000}).status_code == 200
+
+
 def test_what_cannot_be_told_does_not_happen(ann: User) -> None:
     browser = Client(raise_request_exception=False)
     browser.get(LOGIN)
@@ -144,12 +151,24 @@ def test_an_own_new_password_is_told_and_not_shown(ann: User) -> None:
     new = {"old_password": "wrong", "new_password1": "another horse battery", "new_password2": "another horse battery"}
     assert browser.get("/admin/password_change/").status_code == 200
     assert browser.post("/admin/password_change/", new).status_code == 200
-    assert events() == []
+    assert events() == ["account.sign_in_failed"]
     assert browser.post("/admin/password_change/", {**new, "old_password": PASSWORD}).status_code == 302
-    event = AuditLog.objects.get()
+    event = AuditLog.objects.get(action="account.password_changed")
     assert (event.action, event.actor_upn) == ("account.password_changed", "ann@example.com")
     assert (event.previous_values, event.new_values) == (None, None)
     assert browser.get("/admin/").status_code == 200, "signed in as before"
+
+
+def test_nobody_guesses_a_password_at_leisure_in_a_session_of_another(ann: User) -> None:
+    browser = Client()
+    browser.force_login(ann)
+    new = {"new_password1": "another horse battery", "new_password2": "another horse battery"}
+    tries = [*(["wrong"] * LIMIT), PASSWORD]
+    pages = [browser.post("/admin/password_change/", {**new, "old_password": old}) for old in tries]
+    assert [page.status_code for page in pages] == [200] * (LIMIT - 1) + [429, 429]
+    assert "with this name from where you are" in pages[-1].content.decode()
+    assert events() == ["account.sign_in_failed"] * LIMIT + ["account.locked_out"]
+    assert User.objects.get().check_password(PASSWORD), "the right one was not even looked at"
 
 
 def test_after_too_many_failures_one_waits_and_is_told_how_long(ann: User) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest
 
-from pam.admin.duties import DutyAdmin
+from pam.admin.duties import DutyAdmin, are_too_many, first_keys
 from pam.admin.filters import DeletedFilter
 from pam.admin.forms import CommonForm, Document, UtcDateTime
 from pam.admin.refusals import refusal
@@ -27,7 +28,7 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     """Rows are never deleted but marked, a stale form is refused with a message, and the writer's name is kept."""
 
     form = CommonForm
-    actions: Any = ("restore",)
+    actions: Any = ("delete_selected", "restore")
     # Django turns an emptied text into "" even where unknown is NULL.
     formfield_overrides = {
         models.TextField: {"empty_value": None},
@@ -87,9 +88,18 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         queryset.soft_delete()
 
+    @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> Any:
+        """Django's, which would take a whole table that somebody selected, and list it."""
+        if are_too_many(self, request, first_keys(queryset)):
+            return None
+        return delete_selected(self, request, queryset)
+
     @admin.action(description="Restore selected %(verbose_name_plural)s", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: Any) -> None:
         """Take the mark of deletion off again, from all of the selected rows or from none."""
+        if are_too_many(self, request, first_keys(queryset)):
+            return
         try:
             with transaction.atomic(using=queryset.db):
                 rows = list(_locked(queryset.deleted()))

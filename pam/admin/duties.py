@@ -1,6 +1,6 @@
 """Duties as actions of a list: a page shows the selected rows, asks for the reason, and does all of them or none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -89,9 +89,7 @@ class Duty:
         if not seen:
             model_admin.message_user(request, "None of these rows is there any more.", messages.WARNING)
             return None
-        if len(seen) > MOST:
-            told = f"Nothing was done: more than {MOST:,} rows are selected. Narrow the list by a filter."
-            model_admin.message_user(request, told, messages.ERROR)
+        if are_too_many(model_admin, request, seen):
             return None
         return self._page(model_admin, request, seen, form=ReasonForm())
 
@@ -124,6 +122,20 @@ class Duty:
 
     def _salt(self, request: HttpRequest) -> str:
         return f"pam.admin.duties.{self.name}.{request.user.pk}"
+
+
+def are_too_many(model_admin: Any, request: HttpRequest, selected: Collection[Any]) -> bool:
+    """Whether more rows are selected than an action takes, and the list says so; of `selected` MOST + 1 are enough."""
+    if len(selected) <= MOST:
+        return False
+    told = f"Nothing was done: more than {MOST:,} rows are selected. Narrow the list by a filter."
+    model_admin.message_user(request, told, messages.ERROR)
+    return True
+
+
+def first_keys(rows: Any) -> Any:
+    """The keys of so many rows that one can tell whether they are too many."""
+    return rows.values_list("pk", flat=True)[: MOST + 1]
 
 
 class DutyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
