@@ -10,13 +10,13 @@ from pam.postgres.inventory import Part, TableParts
 
 # Without one of these, queries are slower and nothing else.
 ONLY_SPEED = ("index", "statistics")
-# Migrations that accept what is there and build the rest concurrently, on each month as well, when they are run again;
-# and the one before each, to which the record goes back for that.
+# Migrations that accept what is there and build the rest concurrently, on each month as well, when they are run again:
+# the one before each, to which the record goes back for that, and the one to run to where not all phases are wanted.
 RUN_AGAIN = {
-    "0004_phase2_advanced_indexes": "0003_phase2_trigram_extension",
-    "0005_phase2_unique_constraints": "0004_phase2_advanced_indexes",
-    "0022_list_indexes": "0021_duty_permissions",
-    "0023_search_indexes": "0022_list_indexes",
+    "0004_phase2_advanced_indexes": ("0003_phase2_trigram_extension", "0090_phase2_end"),
+    "0005_phase2_unique_constraints": ("0004_phase2_advanced_indexes", "0090_phase2_end"),
+    "0022_list_indexes": ("0021_duty_permissions", "0022_list_indexes"),
+    "0023_search_indexes": ("0022_list_indexes", "0023_search_indexes"),
 }
 OPERATOR_CLASS = re.compile(r"\S+\.(gin_trgm_ops)")
 TROUBLES = {
@@ -88,16 +88,18 @@ def _differences(
 
 
 def _make(migration: str, applied: Collection[str], alias: str) -> str:
-    """How what a migration makes comes to be there whole."""
-    run = f"python manage.py migrate --database {alias}"
+    """How what a migration makes comes to be there whole. No phase is applied by it that is not there."""
+    if migration not in RUN_AGAIN:
+        return f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}"
+    before, last = RUN_AGAIN[migration]
+    to = "" if any(name.endswith("_all_phases") for name in applied) else f" pam {last}"
+    run = f"python manage.py migrate{to} --database {alias}"
     if migration not in applied:
         return run
-    if before := RUN_AGAIN.get(migration):
-        return (
-            f"python manage.py migrate --fake pam {before} --database {alias} && {run}"
-            "  # accepts what is there, builds what is not"
-        )
-    return f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}"
+    return (
+        f"python manage.py migrate --fake pam {before} --database {alias} && {run}"
+        "  # accepts what is there, builds what is not"
+    )
 
 
 def _bare(definition: str) -> str:

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import NEXT, MenshunError, build_failed, run_again
+from pam.postgres.errors import INSUFFICIENT_PRIVILEGE, NEXT, MenshunError, build_failed, run_again, sqlstate
 from pam.postgres.half_applied import take_back
 from pam.postgres.locks import is_open
 from pam.postgres.run_lock import exclusive_run
@@ -37,10 +37,11 @@ class Command(migrate.Command):
                     f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
                 ) from error
             except Error as error:
-                if is_open(self._connection):
+                connected = is_open(self._connection)
+                if connected and sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise
                 # While Django itself was at work, say, which records what is applied.
-                raise build_failed(error, "Migrating", is_connected=False) from error
+                raise build_failed(error, "Migrating", connected) from error
 
     def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         """As Django's, but a migration that reports its steps begins them on a line of their own.
