@@ -33,7 +33,7 @@ def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
         yield server
 
 
-@pytest.mark.parametrize(("rows", "times"), [(20_000, 1), pytest.param(1_000_000, 3, marks=pytest.mark.scale)])
+@pytest.mark.parametrize(("rows", "times"), [(8_000, 1), pytest.param(1_000_000, 3, marks=pytest.mark.scale)])
 def test_six_clients_notice_nothing(cluster, rows, times, capsys):
     call_command("migrate", database=ALIAS, verbosity=0)
     call_command("migrate", "pam", "0002_phase2_begin", database=ALIAS, verbosity=0)

@@ -81,7 +81,7 @@ def moments(lengths: dict[str, int], road: str, wanted: int | None) -> list[int]
 
 @pytest.mark.parametrize(
     ("cluster", "wanted"),
-    [(TWO_MONTHS, 4), pytest.param(TWO_MONTHS, None, marks=pytest.mark.scale)],
+    [(TWO_MONTHS, 3), pytest.param(TWO_MONTHS, None, marks=pytest.mark.scale)],
     indirect=["cluster"],
     ids=["some", "each"],
 )

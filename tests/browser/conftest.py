@@ -19,7 +19,7 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--ignore-certificate-errors", "--no-sandbox"]
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def _beside_the_loop() -> Iterator[None]:
     """Playwright's loop runs in this thread too, but nothing asks the database from within it."""
     with pytest.MonkeyPatch.context() as patch:
@@ -27,7 +27,7 @@ def _beside_the_loop() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(
     django_db_blocker: DjangoDbBlocker, company_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
@@ -38,7 +38,7 @@ def site(
             yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> "Iterator[Browser]":
     """Debian's browser."""
     from playwright.sync_api import sync_playwright
@@ -67,7 +67,7 @@ def window(chromium: "Browser", site: Site) -> "Iterator[Callable[..., Page]]":
         assert watch.complaints == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies() -> dict[str, Any]:
     """What each who has signed in once carries from then on, by name."""
     return {}

@@ -37,7 +37,8 @@ def test_a_stranger_is_asked_who_he_is_and_each_try_is_written_down(window: "Cal
 def test_the_keyboard_is_enough(window: "Callable[..., Page]") -> None:
     page = window()
     page.goto("/admin/pam/privilegeduser/")
-    # The cursor stands in the first field.
+    # The cursor stands in the first field, once the page is there.
+    page.locator("#id_username:focus").wait_for()
     page.keyboard.type("auditor")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
