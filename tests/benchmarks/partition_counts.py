@@ -29,14 +29,14 @@ _numbers = count()
 
 def measure(scale: Scale, told: Told) -> Figure:
     """Milliseconds of the statements of `get(pk=…)` and `save()`, in databases of equally many sessions."""
-    last = Month.of(timezone.now())
+    last, counts = Month.of(timezone.now()), scale.some(COUNTS)
     calls = CALLS * scale.rounds
     with server_under_alias(ROOMY) as server, ExitStack() as stack:
         migrate(ALIAS, PHASE2)
         Client(ALIAS, "seed").step(0)
         connections[ALIAS].close()
         measures: dict[tuple[str, int], Callable[[], float]] = {}
-        for months in COUNTS:
+        for months in counts:
             told(f"{months} partitions are made")
             name = f"months{months}"
             alias = stack.enter_context(database_under_alias(server, name, name, f"TEMPLATE {DATABASE}"))
@@ -57,7 +57,7 @@ def measure(scale: Scale, told: Told) -> Figure:
                 {f"ms {what}": taken[what, COUNTS[0]] * 1000 for what in ("look-up by key", "insert")},
                 {"partitions": months},
             )
-            for months in COUNTS
+            for months in counts
         ],
     )
 

@@ -31,7 +31,7 @@ def measure(scale: Scale, told: Told) -> Figure:
     """Milliseconds for which the swap of `sessions` locks it, at most, there and back."""
     sizes = [max(10, scale.rows * size // 100) for size in SIZES]
     by_rows = [Point(rows, MIDDLE) for rows in sizes]
-    by_months = [Point(sizes[1], months) for months in MONTHS]
+    by_months = [Point(sizes[1], months) for months in scale.some(MONTHS)]
     held: dict[Point, dict[str, list[float]]] = defaultdict(lambda: {"there": [], "back": []})
     with server_under_alias(ROOMY):
         migrate(ALIAS, PHASE2)
