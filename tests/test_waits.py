@@ -13,6 +13,7 @@ from pam.postgres.errors import BuildFailed, LockUnavailable, RunInProgress
 from pam.postgres.locks import Patience
 from pam.postgres.operations import AddIndexConcurrently
 from pam.postgres.run_lock import RUN_LOCK, exclusive_run
+from pam.postgres.sql import query
 from tests.support import toys
 from tests.support.databases import session
 from tests.support.indexes import index_validity
@@ -81,6 +82,25 @@ def test_a_session_is_one_readable_line(prepared):
     assert "idle in transaction" in str(holder)
     assert str(holder).endswith("long...")
     assert "\n" not in str(holder)
+
+
+def test_whose_transaction_ends_between_two_looks_holds_nothing(prepared, monkeypatch):
+    """Its session is still there, perhaps for days: once it was told as an obstacle of that age, under load."""
+    asking = connections[prepared]
+    with session(prepared) as other, other.cursor() as cursor, asking.cursor() as own:
+        own.execute("SELECT 'toys'::regclass::oid")
+        (oid,) = own.fetchone()
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE toys IN SHARE MODE")
+        assert activity.holding(asking, [oid], ["ShareLock"])
+
+        def ended_meanwhile(file: str, name: str) -> str:
+            if name == "sessions":
+                cursor.execute("COMMIT")
+            return query(file, name)
+
+        monkeypatch.setattr(activity, "query", ended_meanwhile)
+        assert activity.holding(asking, [oid], ["ShareLock"]) == []
 
 
 def _older_transaction(cursor) -> int:

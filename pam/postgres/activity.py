@@ -10,6 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pam.postgres.sql import query
 
 QUERY_WIDTH = 120
+# As pg_stat_activity says it of a session without a transaction.
+IDLE = "idle"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def blocking(connection: BaseDatabaseWrapper, pid: int) -> list[Session]:
 
 def holding(connection: BaseDatabaseWrapper, relations: Iterable[int], modes: Iterable[str]) -> list[Session]:
     """The other sessions that hold, or queue for, one of the lock `modes` (as pg_locks names them) on the relations."""
-    return _sessions(connection, "holding_pids", relations=list(relations), modes=list(modes))
+    return _in_transaction(_sessions(connection, "holding_pids", relations=list(relations), modes=list(modes)))
 
 
 def advisory_holder(connection: BaseDatabaseWrapper, first: int, second: int) -> Session | None:
@@ -68,7 +70,7 @@ def advisory_holder(connection: BaseDatabaseWrapper, first: int, second: int) ->
 
 def reading_as_of_before(connection: BaseDatabaseWrapper, time: datetime) -> list[Session]:
     """The other sessions in a transaction that reads as of before `time`, as far as this role may see them."""
-    return _sessions(connection, "old_snapshot_pids", time=time)
+    return _in_transaction(_sessions(connection, "old_snapshot_pids", time=time))
 
 
 def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress | None:
@@ -77,6 +79,12 @@ def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress |
         cursor.execute(query("activity", "build_progress"), {"pid": pid})
         row = cursor.fetchone()
     return BuildProgress(*row) if row else None
+
+
+def _in_transaction(sessions: list[Session]) -> list[Session]:
+    """Without those whose transaction ended after their pids were read: nothing is waited for, and the age that is told
+    of them is their session's, which may be that of a pool."""
+    return [session for session in sessions if session.state != IDLE]
 
 
 def _sessions(connection: BaseDatabaseWrapper, pids_query: str, /, **parameters: Any) -> list[Session]:
