@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pam.admin.paginator import CappedPaginator
 from pam.models import AuditLog
 from tests.support.admin import sign_in, url
+from tests.support.rows import build
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,26 @@ def test_more_rows_are_guessed_from_statistics(rows: int) -> None:
 def test_a_guess_below_what_was_counted_is_not_told(rows: int) -> None:
     """A table that was never analyzed, or a filter without statistics."""
     assert str(paginator(description__startswith="x").count) == "more than 5,000"
+
+
+def test_what_is_dear_to_count_leads_to_the_next_page(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the planner says of its cost is too much."""
+    monkeypatch.setattr(CappedPaginator, "dear", 0.0)
+    everything = AuditLog.objects.order_by("-timestamp")
+
+    for wanted, told in ((1, "more than 50"), (3, "more than 150")):
+        pages = CappedPaginator(everything, 50, wanted=wanted)
+        assert (str(pages.count).split(",")[0], pages.num_pages) == (told, wanted + 1)
+        assert list(pages.page(wanted)) == list(everything[50 * wanted - 50 : 50 * wanted])
+
+
+def test_the_last_page_of_what_is_dear_to_count_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CappedPaginator, "dear", 0.0)
+    AuditLog.objects.bulk_create(build(AuditLog) for _ in range(123))
+    everything = AuditLog.objects.order_by("-timestamp")
+
+    assert str(CappedPaginator(everything, 50, wanted=3).count) == "123"
+    assert str(CappedPaginator(everything, 50, wanted=4).count) == "123", "there is no such page"
 
 
 def test_the_list_says_so_and_reads_one_page(browser: Client, rows: int) -> None:

@@ -22,7 +22,11 @@ UNIQUE = {
     "uq_role_assignments_active_identity",
 }
 # They need phase 2's extension, and go back with it.
-SEARCH = {"ix_privileged_users_search_gin", "ix_credentials_search_gin"}
+SEARCH = {
+    "ix_privileged_users_search_gin",
+    "ix_credentials_search_gin",
+    "ix_report_account_risk_search_gin",
+}
 
 
 def migrate(alias: str, *target: str) -> str:
@@ -99,15 +103,18 @@ def test_zero_leaves_nothing_of_ours(apps):
         ("0012",),
         ("0013",),
         ("0014",),
+        ("0015",),
         ("0020",),
         ("0021",),
         ("0022",),
         ("0023",),
-        ("0094", "0020"),
-        ("0094", "0002"),
-        ("0094", "0010"),
-        ("0094", "0011"),
-        ("0094", "0013"),
+        ("0024",),
+        ("0025",),
+        ("0095", "0020"),
+        ("0095", "0002"),
+        ("0095", "0010"),
+        ("0095", "0011"),
+        ("0095", "0013"),
     ],
     ids=" then ".join,
 )
@@ -123,16 +130,17 @@ def test_zero_from_everywhere(apps, stops):
 def test_phases_are_branches(migrated):
     """Phase 3 hangs off phase 1 beside phase 2, and either goes back alone."""
     graph = MigrationExecutor(connections[migrated]).loader.graph
-    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0094_all_phases")
+    begin, join = ("pam", "0010_phase3_begin"), ("pam", "0095_all_phases")
     forwards = [name for app, name in graph.forwards_plan(join) if app == "pam"]
     assert forwards.index("0090_phase2_end") < forwards.index("0010_phase3_begin"), "phase 2 runs before phase 3"
     back2 = [name for app, name in graph.backwards_plan(("pam", "0003_phase2_trigram_extension")) if app == "pam"]
     back3 = [name for app, name in graph.backwards_plan(begin) if app == "pam"]
     assert not [name for name in back2 if "phase3" in name]
     assert not [name for name in back3 if "phase2" in name]
-    of_no_phase = {"0020_size_snapshots", "0021_duty_permissions", "0022_list_indexes"}
+    of_no_phase = {"0020_size_snapshots", "0021_duty_permissions", "0022_list_indexes", "0025_rotation_list_index"}
     assert not of_no_phase & {*back2, *back3}, "sizes, permissions and the indexes of lists belong to no phase"
     assert "0023_search_indexes" in back2, "what is searched by trigrams needs their extension"
+    assert "0024_report_search_index" in {*back2} & {*back3}, "the report's search needs the extension and the report"
     lists = [name for app, name in graph.backwards_plan(("pam", "0022_list_indexes")) if app == "pam"]
     assert not [name for name in lists if "phase" in name.removesuffix("all_phases")], "and they go back alone"
     assert all(("pam", before) in graph.node_map["pam", name].parents for name, (before, _) in RUN_AGAIN.items())
@@ -169,10 +177,13 @@ def test_sqlmigrate_run_by_hand_gives_the_same_schema(migrated, database):
             "0005_phase2_unique_constraints",
             "0022_list_indexes",
             "0023_search_indexes",
+            "0025_rotation_list_index",
             "0011_phase3_audit_logs_by_month",
             "0012_phase3_sessions_by_month",
             "0013_phase3_extended_statistics",
             "0014_phase3_reporting_views",
+            "0015_phase3_report_indexes",
+            "0024_report_search_index",
             "0020_size_snapshots",
         ):
             out = io.StringIO()

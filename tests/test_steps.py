@@ -168,6 +168,8 @@ def test_what_is_printed_gives_the_same_schema_by_hand(
         "0012_phase3_sessions_by_month",
         "0013_phase3_extended_statistics",
         "0014_phase3_reporting_views",
+        "0015_phase3_report_indexes",
+        "0024_report_search_index",
     ]
     if road == "back":
         call_command("migrate", "pam", database=filled, verbosity=0)

@@ -4,59 +4,101 @@ import json
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils.functional import cached_property
 
 from pam.postgres.monthly_model import MonthlyModel
 
 
 class MoreThan(int):
-    """A count that was given up at this number; it is shown together with the planner's guess of the rest."""
+    """A count that was given up behind `counted` rows; it is shown together with the planner's guess of the rest.
 
+    As a number it leads to one page more than was counted, but not beyond `most` rows.
+    """
+
+    counted: int
     guess: int
 
-    def __new__(cls, counted: int, guess: int) -> "MoreThan":
-        number = super().__new__(cls, counted)
-        number.guess = guess
+    def __new__(cls, counted: int, guess: int, most: int) -> "MoreThan":
+        number = super().__new__(cls, min(counted + 1, most))
+        number.counted, number.guess = counted, guess
         return number
 
     def __str__(self) -> str:
-        perhaps = f", perhaps {self.guess:,}" if self.guess > self else ""
-        return f"more than {int(self):,}{perhaps}"
+        perhaps = f", perhaps {self.guess:,}" if self.guess > self.counted else ""
+        return f"more than {self.counted:,}{perhaps}"
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts exactly up to `most` rows, and leads no further than those: page 20,000 of a log is found by a filter.
 
-    An exact count alone would read every row of an audit log, and OFFSET reads all that it skips. Small counts are
-    never taken from statistics: the admin fetches a list of one page without a LIMIT.
+    An exact count alone would read every row of an audit log, and OFFSET reads all that it skips. So the rows of the
+    `wanted` page are read first, and one more: often they tell the count. Where not, and where even `most` rows are
+    dear to count, for no index has all that is asked, it is only said that there are more.
     """
 
     most = 5000
+    # What a count may cost in the planner's unit, a page read in its turn. In an index 5,000 rows are some 200 of them;
+    # each one read in its table is one to four.
+    dear = 1000.0
     object_list: QuerySet  # type: ignore[type-arg]
 
-    def page(self, number: Any) -> Page[Any]:
-        """As Django's, but asking for a whole page however few rows there are: told that one is enough, the planner
-        would read on until it meets that one, and leave the index of a search alone.
+    def __init__(self, object_list: Any, per_page: Any, *args: Any, wanted: int = 1, **options: Any) -> None:
+        super().__init__(object_list, per_page, *args, **options)
+        self.wanted = min(wanted, self.most // self.per_page)
 
-        What OFFSET skips is skipped in an index that ends in the key, where there is one. Not in months: there a key
-        alone would be looked for in each of them, and rows lie as their time goes.
-        """
+    def page(self, number: Any) -> Page[Any]:
+        """As Django's, with the rows of the wanted page as they were read for the count."""
         number = self.validate_number(number)
-        first = (number - 1) * self.per_page
-        rows = self.object_list
-        if number == 1 or issubclass(rows.model, MonthlyModel):
-            return Page(rows[first : first + self.per_page], number, self)
-        keys = list(rows.values_list("pk", flat=True)[first : first + self.per_page])
-        return Page(rows.filter(pk__in=keys), number, self)
+        rows = self._rows if number == self.wanted else self._read(number)
+        return Page(rows[: self.per_page], number, self)
 
     @cached_property
     def count(self) -> int:
         """The number of rows, or MoreThan."""
-        counted = self.object_list.order_by()[: self.most + 1].count()
-        return counted if counted <= self.most else MoreThan(self.most, self._guess())
+        before = (self.wanted - 1) * self.per_page
+        if not self._rows and before:
+            return self._count(before)
+        sure = before + self.per_page
+        if len(self._rows) <= self.per_page:
+            return before + len(self._rows)
+        cost, guess = self._expected()
+        if sure < self.most and cost <= self.dear:
+            sure = self.most
+            counted = self._count(sure)
+            if counted <= sure:
+                return counted
+        return MoreThan(sure, guess, self.most)
 
-    def _guess(self) -> int:
-        """What the planner expects: it knows every partition, and every filter of which there are statistics."""
-        (plan,) = json.loads(self.object_list.order_by().explain(format="json"))
-        return int(plan["Plan"]["Plan Rows"])
+    @cached_property
+    def _rows(self) -> list[Any]:
+        return self._read(self.wanted)
+
+    def _read(self, number: int) -> list[Any]:
+        """The rows of a page, and one more if there is one.
+
+        A whole page is asked for however few rows there are: told that one is enough, the planner would read on until
+        it meets that one, and leave the index of a search alone. What OFFSET skips is skipped in an index that ends in
+        the key, where there is one. Not in months: there a key alone would be looked for in each of them, and rows lie
+        as their time goes.
+        """
+        first = (number - 1) * self.per_page
+        page = slice(first, first + self.per_page + 1)
+        rows = self.object_list
+        if number == 1 or issubclass(rows.model, MonthlyModel):
+            return list(rows[page])
+        return list(rows.filter(pk__in=list(rows.values_list("pk", flat=True)[page])))
+
+    def _count(self, most: int) -> int:
+        """The number of rows, or one more than `most`."""
+        return int(self.object_list.order_by()[: most + 1].count())
+
+    def _expected(self) -> tuple[float, int]:
+        """What the planner expects a count up to `most` to cost, and how many rows it expects in all.
+
+        It knows every partition, and every filter of which there are statistics.
+        """
+        rows = self.object_list.order_by().annotate(counted=Value(1)).values("counted")[: self.most + 1]
+        (explained,) = json.loads(rows.explain(format="json"))
+        limit = explained["Plan"]
+        return float(limit["Total Cost"]), int(limit["Plans"][0]["Plan Rows"])

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
 from django.core.exceptions import EmptyResultSet
 from django.db import DataError, OperationalError, connections, router
 from django.db.models import JSONField, Model, Prefetch, QuerySet
@@ -46,6 +46,12 @@ class TableList(ChangeList):
             raise IncorrectLookupParameters(error) from error
         return _without_json(rows)
 
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of a single page are those that its paginator has read already."""
+        super().get_results(request)
+        if not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
+
     def apply_select_related(self, qs: Any) -> Any:
         """Django would join first, and then sort and skip. What a page refers to is asked for by its keys."""
         named = self.list_select_related
@@ -81,6 +87,12 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return TableList
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """It reads the page that is asked for, by a list or by autocomplete, which call its number differently."""
+        number = request.GET.get("page" if is_autocomplete(request) else PAGE_VAR, "")
+        wanted = int(number) if number.isdecimal() and int(number) else 1
+        return self.paginator(*args, wanted=wanted, **options)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """A question has an order of its own, which its index has."""

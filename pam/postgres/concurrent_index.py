@@ -110,7 +110,13 @@ def _clear_away(connection: BaseDatabaseWrapper, table: Relation, name: str) -> 
 
 
 def _reserve(connection: BaseDatabaseWrapper, table: Relation) -> None:
-    """Wait, within bounds and with retries, until no other DDL, index build or vacuum is at work on the table."""
+    """Wait, within bounds and with retries, until no other DDL, index build or vacuum is at work on the table.
+
+    A materialized view cannot be locked by LOCK TABLE, and only its refreshes are at work on it: the build waits for
+    one in a queue that keeps no reader.
+    """
+    if table.kind == catalog.MATERIALIZED:
+        return
 
     def reserve() -> None:
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:

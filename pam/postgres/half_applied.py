@@ -4,10 +4,13 @@ Django takes back what it has recorded. A migration that builds indexes one by o
 sixteen of seventeen when it is killed, and is not recorded: going back past it would leave the sixteen.
 """
 
+from contextlib import suppress
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 
+from pam.postgres.errors import TableMissing
 from pam.postgres.operations import (
     AddIndexConcurrently,
     AddUniqueConstraintConcurrently,
@@ -40,4 +43,6 @@ def _take_back(connection: BaseDatabaseWrapper, loader: MigrationLoader, key: tu
     with connection.schema_editor(atomic=False) as editor:
         for operation in reversed(loader.graph.nodes[key].operations):
             if isinstance(operation, MADE_STEP_BY_STEP):
-                operation.database_backwards(app_label, editor, after, after)
+                # An index of a table or view that was never made was never made either.
+                with suppress(TableMissing):
+                    operation.database_backwards(app_label, editor, after, after)

@@ -22,6 +22,11 @@ CREATE FUNCTION pg_temp.roll(n bigint, salt bigint) RETURNS int LANGUAGE sql IMM
     SELECT (hashint8extended(n, salt) & 1048575)::int %% 1000
 $$;
 
+-- The time of a day: of many rows that fall due on one day, few do at the same moment.
+CREATE FUNCTION pg_temp.of_day(n bigint) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
+    SELECT n %% 86400 * interval '1 second'
+$$;
+
 CREATE FUNCTION pg_temp.upn(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT 'adm-' || CASE WHEN n = 1 THEN '0' ELSE left(md5(n::text), 12) END || '@contoso.example'
 $$;
@@ -67,8 +72,8 @@ SELECT
     CASE WHEN pg_temp.roll(n, 4) < 10 THEN 'critical' WHEN pg_temp.roll(n, 4) < 100 THEN 'high'
         WHEN pg_temp.roll(n, 4) < 300 THEN 'medium' ELSE 'low' END,
     pg_temp.roll(n, 3) >= 150,
-    CASE WHEN n %% 2 = 0 THEN greatest(now() + (pg_temp.roll(n, 5) - 10) * interval '1 day', pg_temp.at(n + 1)) END,
-    CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 6) - 20) * interval '1 day' END,
+    CASE WHEN n %% 2 = 0 THEN greatest(now() + (pg_temp.roll(n, 5) - 10) * interval '1 day' + pg_temp.of_day(n), pg_temp.at(n + 1)) END,
+    CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 6) - 20) * interval '1 day' + pg_temp.of_day(n) END,
     CASE WHEN pg_temp.roll(n, 1) BETWEEN 150 AND 599 THEN gen_random_uuid() END,
     CASE WHEN pg_temp.roll(n, 1) BETWEEN 50 AND 149 THEN 'https://issuer.example' END,
     now() - (pg_temp.roll(n, 8) %% 100) * interval '1 day',
@@ -84,8 +89,8 @@ SELECT
     CASE WHEN n = 2 THEN 'the one zzyzx' END, pg_temp.key(n), 'kv/' || n,
     CASE WHEN pg_temp.roll(n, 1) < 10 THEN 'pending_rotation' WHEN pg_temp.roll(n, 1) < 30 THEN 'revoked'
         WHEN pg_temp.roll(n, 1) < 90 THEN 'expired' WHEN pg_temp.roll(n, 1) < 700 THEN 'rotated' ELSE 'active' END,
-    CASE WHEN n %% 2 = 0 THEN greatest(now() + (pg_temp.roll(n, 2) - 10) * interval '1 day', pg_temp.at(n + 1)) END,
-    CASE WHEN n %% 2 = 0 THEN now() + (pg_temp.roll(n, 3) - 20) * interval '1 day' END,
+    CASE WHEN n %% 2 = 0 THEN greatest(now() + (pg_temp.roll(n, 2) - 10) * interval '1 day' + pg_temp.of_day(n), pg_temp.at(n + 1)) END,
+    CASE WHEN n %% 2 = 0 THEN now() + (pg_temp.roll(n, 3) - 20) * interval '1 day' + pg_temp.of_day(n) END,
     pg_temp.roll(n, 4) < 10 AND n > 2, CASE WHEN pg_temp.roll(n, 4) < 10 AND n > 2 THEN now() END
 FROM generate_series(1, %(rows)s) n;
 
@@ -95,7 +100,7 @@ INSERT INTO credential_rotations (
 SELECT
     pg_temp.key(n), pg_temp.at(n), pg_temp.key(n), status, pg_temp.at(n) + interval '10 days',
     CASE WHEN status = 'completed' THEN pg_temp.at(n) + interval '11 days' END,
-    CASE WHEN status = 'failed' AND n %% 2 = 0 THEN now() + (pg_temp.roll(n, 2) - 300) * interval '1 hour' END,
+    CASE WHEN status = 'failed' AND n %% 2 = 0 THEN now() + (pg_temp.roll(n, 2) - 300) * interval '1 hour' + pg_temp.of_day(n) / 24 END,
     pg_temp.roll(n, 3) < 10, CASE WHEN pg_temp.roll(n, 3) < 10 THEN now() END
 FROM (
     SELECT n, CASE WHEN n > %(rows)s * 0.98 THEN 'scheduled' WHEN pg_temp.roll(n, 1) < 5 THEN 'in_progress'
@@ -110,10 +115,10 @@ INSERT INTO role_assignments (
 SELECT
     pg_temp.key(n), pg_temp.at(n), pg_temp.key(1 + n %% 138), pg_temp.key(n), pg_temp.at(n), 'boss@contoso.example',
     CASE WHEN emergency OR n %% 2 = 0
-        THEN greatest(now() + (pg_temp.roll(n, 2) - 20) * interval '1 day', pg_temp.at(n + 1)) END,
+        THEN greatest(now() + (pg_temp.roll(n, 2) - 20) * interval '1 day' + pg_temp.of_day(n), pg_temp.at(n + 1)) END,
     pg_temp.roll(n, 1) < 100,
     CASE WHEN pg_temp.roll(n, 3) < 5 THEN 'failed' WHEN pg_temp.roll(n, 3) < 20 THEN 'pending' ELSE 'synced' END,
-    n %% 4 = 0, CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 4) - 50) * interval '1 day' END,
+    n %% 4 = 0, CASE WHEN n %% 4 = 0 THEN now() + (pg_temp.roll(n, 4) - 50) * interval '1 day' + pg_temp.of_day(n) END,
     emergency, CASE WHEN emergency THEN 'the tenant was locked out' END,
     pg_temp.roll(n, 6) < 10, CASE WHEN pg_temp.roll(n, 6) < 10 THEN now() END
 FROM (SELECT n, pg_temp.roll(n, 5) < 10 AS emergency FROM generate_series(1, %(rows)s) n) t;

@@ -13,6 +13,7 @@ from pam.models.choices import ComplianceStatus, RiskLevel
 from pam.models.identities import ServiceIdentity
 from pam.models.reports.base import Report, Rows
 from pam.models.users import PrivilegedUser
+from pam.postgres.indexes import GinIndex, Index
 from pam.postgres.report_expressions import DaysFromNow, RowKey
 from pam.querysets.reports import AccountRiskQuerySet
 
@@ -92,7 +93,15 @@ class AccountRiskReport(Report):
         verbose_name = "account to look at"
         verbose_name_plural = "report: dormant and risky accounts"
         default_permissions = ("view",)
-        indexes = [UniqueIndex(fields=["key"], name="uq_report_account_risk")]
+        indexes = [
+            UniqueIndex(fields=["key"], name="uq_report_account_risk"),
+            Index(fields=["-privileged_roles", "-roles", "key"], name="ix_report_account_risk_list"),
+            GinIndex(
+                fields=["name", "department"],
+                name="ix_report_account_risk_search_gin",
+                opclasses=["gin_trgm_ops", "gin_trgm_ops"],
+            ),
+        ]
 
     class ViewMeta:
         query = accounts_to_look_at

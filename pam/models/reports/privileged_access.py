@@ -10,6 +10,7 @@ from psqlextra.indexes import UniqueIndex
 from pam.models.assignments import RoleAssignment
 from pam.models.choices import RiskLevel
 from pam.models.reports.base import Report, Rows
+from pam.postgres.indexes import Index
 from pam.postgres.report_expressions import RowKey
 from pam.querysets.reports import PrivilegedAccessQuerySet
 
@@ -73,7 +74,10 @@ class PrivilegedAccessReport(Report):
         verbose_name = "privileged access"
         verbose_name_plural = "report: privileged access"
         default_permissions = ("view",)
-        indexes = [UniqueIndex(fields=["key"], name="uq_report_privileged_access")]
+        indexes = [
+            UniqueIndex(fields=["key"], name="uq_report_privileged_access"),
+            Index(fields=["-is_privileged", "-assignments", "key"], name="ix_report_privileged_access_list"),
+        ]
 
     class ViewMeta:
         query = held_roles
