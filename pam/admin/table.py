@@ -1,6 +1,7 @@
 """What the pages of all tables share, read-only ones too: nothing on them reads a whole table."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -17,6 +18,7 @@ from pam.admin.paginator import CappedPaginator
 from pam.admin.periods import PeriodFilter
 from pam.errors import TooFewLettersError, TooManyWordsError
 from pam.postgres.errors import QUERY_CANCELED, sqlstate
+from pam.postgres.index_order import in_index_order
 from pam.postgres.locks import statement_limit
 from pam.querysets.search import LEAST_LETTERS, words_through
 
@@ -104,7 +106,9 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if request.method == "POST":
             return view(request, extra_context)
         try:
-            with statement_limit(connections[router.db_for_read(self.model)], LIST_MS):
+            connection = connections[router.db_for_read(self.model)]
+            asked = order_of_question(self.list_filter, request.GET) is not None
+            with statement_limit(connection, LIST_MS), in_index_order(connection) if asked else nullcontext():
                 page = view(request, extra_context)
                 # The rows are read by the template.
                 return page.render() if isinstance(page, TemplateResponse) else page
