@@ -1,5 +1,7 @@
 """The admin's site: Django's own, whose pages to sign in and out and for one's own password are a transaction each."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin
@@ -8,11 +10,19 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db import router, transaction
+from django.db import OperationalError, router, transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
 
+from pam.postgres.errors import LOCK_NOT_AVAILABLE, sqlstate
 from pam.sign_ins import password_changed
+
+View = Callable[..., HttpResponse]
+
+# Who is told that something is busy may try again after so many seconds.
+RETRY_SECONDS = 5
 
 
 class StaffSignInForm(AdminAuthenticationForm):
@@ -36,6 +46,9 @@ class StaffSite(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method != "POST":
             return super().login(request, extra_context)  # whoever only looks at the form costs the database nothing
+        return _unless_busy(self._sign_in)(request, extra_context)
+
+    def _sign_in(self, request: HttpRequest, extra_context: Any) -> HttpResponse:
         with _transaction():
             return super().login(request, extra_context)
 
@@ -43,7 +56,10 @@ class StaffSite(admin.AdminSite):
         with _transaction():
             return super().logout(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return _unless_busy(self._change_password)(request, extra_context)
+
+    def _change_password(self, request: HttpRequest, extra_context: Any) -> HttpResponse:
         with _transaction():
             if request.method == "POST" and self._is_turned_away(request):
                 return TemplateResponse(request, "403.html", status=429)  # the page that says why comes in its place
@@ -60,6 +76,24 @@ class StaffSite(admin.AdminSite):
         if old and authenticate(request, username=request.user.get_username(), password=old) is None:
             return bool(request.axes_locked_out)  # type: ignore[attr-defined]
         return False
+
+
+def _unless_busy(view: View) -> View:
+    """The view; or, where what it needs was held by others for too long, a page that says so: nothing was done."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **options)
+        except OperationalError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+        page = render(request, "pam/busy.html", status=503)
+        page["Retry-After"] = str(RETRY_SECONDS)
+        add_never_cache_headers(page)
+        return page
+
+    return answer
 
 
 def _transaction() -> Any:

@@ -7,10 +7,11 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connections
 from django.test import Client, override_settings
 
+from menshun import throttle
 from pam.models import AuditLog
 from tests.support.admin import sign_in, url
 from tests.support.databases import session
@@ -45,6 +46,26 @@ def test_no_more_tries_to_sign_in_are_looked_at_than_one_after_the_other(live: s
     assert Counter(one.result() for one in tries) == {200: LIMIT - 1, 429: AT_ONCE - LIMIT + 1}
     told = Counter(AuditLog.objects.values_list("action", flat=True))
     assert told == {"account.sign_in_failed": LIMIT, "account.locked_out": 1}
+
+
+def test_who_waits_too_long_for_those_before_him_is_told_to_try_again(
+    live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_user("ann", password="right", is_staff=True)
+    monkeypatch.setattr(throttle, "TURN_MS", 50)
+    browser = Client()
+    sent = {"username": "ann", "password": "right", "next": "/admin/"}
+    with connections[live].cursor() as cursor:
+        cursor.execute("SET statement_timeout = '10s'")
+    with session(live) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended('menshun.throttle 127.0.0.1 ann', 0))")
+        answer = browser.post("/admin/login/", sent)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "Nothing was done" in answer.content.decode()
+        assert browser.post("/admin/login/", {**sent, "username": "bob"}).status_code == 200, "others need not wait"
+    assert list(AuditLog.objects.values_list("action", flat=True)) == ["account.sign_in_failed"]
+    assert "sessionid" not in browser.cookies
+    assert browser.post("/admin/login/", sent).status_code == 302
 
 
 def test_each_change_of_a_group_is_told_with_what_the_one_before_left(live: str) -> None:
