@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -10,19 +10,22 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db import OperationalError, router, transaction
-from django.http import HttpRequest, HttpResponse
+from django.db import OperationalError, connections, router, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 
-from pam.postgres.errors import LOCK_NOT_AVAILABLE, sqlstate
+from pam.models import AuditLog
+from pam.postgres.errors import is_busy
+from pam.postgres.locks import lock_limit
 from pam.sign_ins import password_changed
 
-View = Callable[..., HttpResponse]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
-# Who is told that something is busy may try again after so many seconds.
-RETRY_SECONDS = 5
+# How long a page waits for a lock, in milliseconds. Whoever keeps readers or writers out for longer has a table for
+# himself alone, and each page that waits has a thread of the web server.
+LOCK_MS = 5_000
 
 
 class StaffSignInForm(AdminAuthenticationForm):
@@ -39,9 +42,16 @@ class StaffSignInForm(AdminAuthenticationForm):
 
 
 class StaffSite(admin.AdminSite):
-    """What these pages do, and its event (see `pam.sign_ins`), happen both or not at all."""
+    """What these pages do, and its event (see `pam.sign_ins`), happen both or not at all.
+
+    No page of the site waits for a lock longer than LOCK_MS.
+    """
 
     login_form = StaffSignInForm
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Django has every page pass through here but the one to sign in."""
+        return _unless_busy(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method != "POST":
@@ -56,10 +66,7 @@ class StaffSite(admin.AdminSite):
         with _transaction():
             return super().logout(request, extra_context)
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return _unless_busy(self._change_password)(request, extra_context)
-
-    def _change_password(self, request: HttpRequest, extra_context: Any) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         with _transaction():
             if request.method == "POST" and self._is_turned_away(request):
                 return TemplateResponse(request, "403.html", status=429)  # the page that says why comes in its place
@@ -79,21 +86,24 @@ class StaffSite(admin.AdminSite):
 
 
 def _unless_busy(view: View) -> View:
-    """The view; or, where what it needs was held by others for too long, a page that says so: nothing was done."""
+    """The view; or, where somebody holds a lock that it needs for too long, a page that says so: nothing was done."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
         try:
-            return view(request, *args, **options)
+            with lock_limit(connections[router.db_for_write(AuditLog)], LOCK_MS):
+                page = view(request, *args, **options)
+                # Rows may be read by the template.
+                return page.render() if isinstance(page, TemplateResponse) else page
         except OperationalError as error:
-            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+            if not is_busy(error):
                 raise
         page = render(request, "pam/busy.html", status=503)
-        page["Retry-After"] = str(RETRY_SECONDS)
+        page["Retry-After"] = str(LOCK_MS // 1000)
         add_never_cache_headers(page)
         return page
 
-    return answer
+    return cast("View", answer)
 
 
 def _transaction() -> Any:

@@ -31,6 +31,7 @@ from pam.admin.refusals import refusal
 from pam.admin.table import TableList
 from pam.models import AuditLog
 from pam.models.audit import EventType
+from pam.postgres.errors import is_busy
 from pam.trail import Origin, record
 
 PERMISSION = "pam.export_auditlog"
@@ -105,6 +106,8 @@ class ExportAdmin(ReadOnlyAdmin):
         try:
             self._write_down(request, kind, span, address)
         except DatabaseError as error:
+            if is_busy(error):
+                raise  # the site has a page for it
             return self._back(request, address, f"Nothing was exported. {refusal(error)}")
         response = StreamingHttpResponse(lines_of(events, kind), content_type=kind.content_type)
         response["Content-Disposition"] = f'attachment; filename="{file_name(span, now)}.{kind.suffix}"'

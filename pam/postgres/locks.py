@@ -146,7 +146,12 @@ def lock_limit(connection: BaseDatabaseWrapper, lock_ms: int) -> Iterator[None]:
     """
     with connection.cursor() as cursor:
         before = _lower(cursor, "lock_timeout", lock_ms, is_local=False)
-    with followed_by(connection, lambda: _set(connection, {"lock_timeout": before})):
+
+    def put_back() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.set_config('lock_timeout', %s, false)", [before])
+
+    with followed_by(connection, put_back):
         yield
 
 
