@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
+from pam.postgres.locks import lock_limit
 from pam.sign_ins import typed_name
 
 # Failures from one address with whatever names, as when one password is tried with each.
@@ -21,6 +22,8 @@ ADDRESS_LIMIT = 50
 # Whoever has one address of IPv6 has all that begin with the same bits.
 IPV6_BITS = 64
 MINUTE = timedelta(minutes=1)
+# How long a try waits for those before it, in milliseconds: each that waits has a thread of the web server to itself.
+TURN_MS = 2_000
 
 
 class Counter(AxesDatabaseHandler):
@@ -28,8 +31,10 @@ class Counter(AxesDatabaseHandler):
 
     def is_allowed(self, request: HttpRequest, credentials: Any = None) -> bool:
         """Tries of a name from an address are looked at one after the other: of many at once each would find that none
-        has failed yet. Lock: an advisory one, until the transaction of the page ends; who is too many waits for it."""
-        with connections[router.db_for_write(AccessAttempt)].cursor() as cursor:
+        has failed yet. Lock: an advisory one, until the transaction of the page ends. Who would wait for it longer than
+        TURN_MS gets no answer whether he is allowed: an error with SQLSTATE 55P03 (see `pam.staff_site`)."""
+        connection = connections[router.db_for_write(AccessAttempt)]
+        with lock_limit(connection, TURN_MS), connection.cursor() as cursor:
             asked = f"menshun.throttle {address_of(request)} {typed_name(request, credentials)}"
             cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))", [asked])
         return bool(super().is_allowed(request, credentials))

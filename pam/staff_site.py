@@ -1,6 +1,8 @@
 """The admin's site: Django's own, whose pages to sign in and out and for one's own password are a transaction each."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -8,11 +10,22 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
-from django.db import router, transaction
-from django.http import HttpRequest, HttpResponse
+from django.db import OperationalError, connections, router, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.utils.cache import add_never_cache_headers
 
+from pam.models import AuditLog
+from pam.postgres.errors import is_busy
+from pam.postgres.locks import lock_limit
 from pam.sign_ins import password_changed
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+# How long a page waits for a lock, in milliseconds. Whoever keeps readers or writers out for longer has a table for
+# himself alone, and each page that waits has a thread of the web server.
+LOCK_MS = 5_000
 
 
 class StaffSignInForm(AdminAuthenticationForm):
@@ -29,13 +42,23 @@ class StaffSignInForm(AdminAuthenticationForm):
 
 
 class StaffSite(admin.AdminSite):
-    """What these pages do, and its event (see `pam.sign_ins`), happen both or not at all."""
+    """What these pages do, and its event (see `pam.sign_ins`), happen both or not at all.
+
+    No page of the site waits for a lock longer than LOCK_MS.
+    """
 
     login_form = StaffSignInForm
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Django has every page pass through here but the one to sign in."""
+        return _unless_busy(super().admin_view(view, cacheable))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method != "POST":
             return super().login(request, extra_context)  # whoever only looks at the form costs the database nothing
+        return _unless_busy(self._sign_in)(request, extra_context)
+
+    def _sign_in(self, request: HttpRequest, extra_context: Any) -> HttpResponse:
         with _transaction():
             return super().login(request, extra_context)
 
@@ -60,6 +83,27 @@ class StaffSite(admin.AdminSite):
         if old and authenticate(request, username=request.user.get_username(), password=old) is None:
             return bool(request.axes_locked_out)  # type: ignore[attr-defined]
         return False
+
+
+def _unless_busy(view: View) -> View:
+    """The view; or, where somebody holds a lock that it needs for too long, a page that says so: nothing was done."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+        try:
+            with lock_limit(connections[router.db_for_write(AuditLog)], LOCK_MS):
+                page = view(request, *args, **options)
+                # Rows may be read by the template.
+                return page.render() if isinstance(page, TemplateResponse) else page
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+        page = render(request, "pam/busy.html", status=503)
+        page["Retry-After"] = str(LOCK_MS // 1000)
+        add_never_cache_headers(page)
+        return page
+
+    return cast("View", answer)
 
 
 def _transaction() -> Any:

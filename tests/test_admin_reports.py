@@ -21,9 +21,9 @@ from tests.support.rows import make
 pytestmark = pytest.mark.django_db
 
 ODD = 'R&D <b>"alpha"</b> _20 / 100%'
-# Django's session and the user; is the view there, its age within a savepoint (3); a savepoint with a limit, both there
-# and back (4); a count, the rows, filter values.
-QUERIES_OF_A_LIST = 13
+# A limit for locks there and back; Django's session and the user; is the view there, its age within a savepoint (3); a
+# savepoint with a limit, both there and back (4); a count, the rows, filter values.
+QUERIES_OF_A_LIST = 15
 
 
 @pytest.fixture

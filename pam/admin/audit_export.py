@@ -1,17 +1,16 @@
 """The audit log as a file: what the list selects, row by row, after it was written down who took it."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, DataError, router, transaction
-from django.db.models import JSONField, QuerySet, TextField
+from django.db import DatabaseError, DataError, connections, router, transaction
+from django.db.models import DateTimeField, JSONField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 from django.http import (
     HttpRequest,
@@ -24,16 +23,22 @@ from django.http import (
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from pam.admin.audit_lines import BATCH, Rows, csv_lines, json_lines
+from pam.admin.audit_lines import Rows, csv_lines, json_lines
 from pam.admin.audit_times import Span, span_of
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.admin.refusals import refusal
 from pam.admin.table import TableList
 from pam.models import AuditLog
 from pam.models.audit import EventType
+from pam.postgres.errors import is_busy
+from pam.postgres.locks import lock_limit
 from pam.trail import Origin, record
 
 PERMISSION = "pam.export_auditlog"
+# So many rows are read at once; and how long a file that is being sent waits for a lock, in milliseconds, before it
+# breaks off. Only who has the table for himself alone is waited for.
+PAGE = 1000
+LOCK_MS = 60_000
 # Programs verify these; nobody reads them.
 HIDDEN = ("checksum", "signature")
 FIELDS = [field for field in AuditLog._meta.concrete_fields if field.name not in HIDDEN]
@@ -99,12 +104,15 @@ class ExportAdmin(ReadOnlyAdmin):
         address, now = request.GET, timezone.now()
         try:
             kind, span = self._asked(request, now)
-            events = self._selected(request, span)
+            # What happens while the file is sent is not in it.
+            events = self._selected(request, span).filter(timestamp__lt=now)
         except NothingExported as error:
             return self._back(request, address, f"Nothing was exported: {error}.")
         try:
             self._write_down(request, kind, span, address)
         except DatabaseError as error:
+            if is_busy(error):
+                raise  # the site has a page for it
             return self._back(request, address, f"Nothing was exported. {refusal(error)}")
         response = StreamingHttpResponse(lines_of(events, kind), content_type=kind.content_type)
         response["Content-Disposition"] = f'attachment; filename="{file_name(span, now)}.{kind.suffix}"'
@@ -158,17 +166,39 @@ class ExportAdmin(ReadOnlyAdmin):
 
 
 def lines_of(events: QuerySet[Any], kind: Format) -> Iterator[str]:
-    """The text of the file, some lines at a time, by one cursor of the server: as of one moment, at constant memory.
+    """The text of the file, some lines at a time, at constant memory. `events` are in the order of the list.
 
-    The transaction, with ACCESS SHARE on the months that are read, lasts as long as the download; when whoever takes it
-    goes away, the web server closes this, which ends it. That needs a WSGI server: ASGI would collect all of it first.
+    That needs a WSGI server: ASGI would collect all of it first.
     """
-    rows = events.values_list(*COLUMNS, *(Cast(name, TextField()) for name in JSON_COLUMNS))
-    with transaction.atomic(using=rows.db):
-        # A generator, as Django has it.
-        found = cast("Generator[Sequence[Any]]", rows.iterator(chunk_size=BATCH))
-        with closing(found):
-            yield from kind.lines(COLUMNS, JSON_COLUMNS, found)
+    return kind.lines(COLUMNS, JSON_COLUMNS, _rows(events))
+
+
+def _rows(events: QuerySet[Any]) -> Iterator[Sequence[Any]]:
+    """The rows by pages, each with a statement of its own that goes on behind the last row of the page before.
+
+    Lock: ACCESS SHARE on the months that are read, and none while a page is sent: a slow download is in nobody's way,
+    and the table may be swapped for another meanwhile. Events are only ever added: each that was there at the beginning
+    is among the rows, once. A lock that is not to be had within LOCK_MS breaks the file off (SQLSTATE 55P03).
+    """
+    # The time also as a text: the database has times that Python has not.
+    rows = events.values_list(*COLUMNS, *(Cast(name, TextField()) for name in (*JSON_COLUMNS, "timestamp")))
+    page = _page(rows)
+    while page:
+        yield from (row[:-1] for row in page)
+        page = _page(_behind(rows, page[-1])) if len(page) == PAGE else []
+
+
+def _page(rows: QuerySet[Any]) -> list[Sequence[Any]]:
+    with lock_limit(connections[rows.db], LOCK_MS):
+        return list(rows[:PAGE])
+
+
+def _behind(rows: QuerySet[Any], last: Sequence[Any]) -> QuerySet[Any]:
+    """The rows that the list has after this one: it is ordered by time, either way, then by id, the greatest first."""
+    key, time = last[COLUMNS.index("id")], Cast(Value(last[-1]), DateTimeField())
+    if rows.query.order_by[0] == "timestamp":
+        return rows.filter(Q(timestamp__gt=time) | Q(pk__lt=key), timestamp__gte=time)
+    return rows.filter(Q(timestamp__lt=time) | Q(pk__lt=key), timestamp__lte=time)
 
 
 def file_name(span: Span, now: datetime) -> str:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from pam.admin.refusals import refusal
 from pam.duties.work import Mandate, Seen
 from pam.errors import DutyRefusedError
+from pam.postgres.errors import is_busy
 from pam.trail import Origin
 
 # How many rows one duty takes, and how many of them the page lists.
@@ -79,6 +80,8 @@ class Duty:
         except DutyRefusedError as error:
             return self._page(model_admin, request, seen, problems=error.problems)
         except DatabaseError as error:
+            if is_busy(error):
+                raise  # the site has a page for it
             model_admin.message_user(request, refusal(error), messages.ERROR)
         else:
             model_admin.message_user(request, f"{self.done}: {count:,}.", messages.SUCCESS)

@@ -102,6 +102,11 @@ def sqlstate(error: BaseException) -> str | None:
     return None
 
 
+def is_busy(error: BaseException) -> bool:
+    """Whether a lock was not to be had within `lock_timeout`."""
+    return sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
 def said(error: BaseException) -> str:
     """What went wrong, as a sentence: the server's words with their SQLSTATE; without one, those of our own side."""
     code, text = sqlstate(error), str(error).strip()

@@ -132,15 +132,38 @@ def statement_limit(connection: BaseDatabaseWrapper, statement_ms: int) -> Itera
     """
     is_outermost = not connection.in_atomic_block
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT setting, pg_catalog.set_config(name, least(nullif(setting::bigint, 0), %s)::text, true)"
-            " FROM pg_catalog.pg_settings WHERE name = 'statement_timeout'",
-            [statement_ms],
-        )
-        before, _ = cursor.fetchone()
+        before = _lower(cursor, "statement_timeout", statement_ms, is_local=True)
         yield
         if not is_outermost:
             cursor.execute("SELECT pg_catalog.set_config('statement_timeout', %s, true)", [before])
+
+
+@contextmanager
+def lock_limit(connection: BaseDatabaseWrapper, lock_ms: int) -> Iterator[None]:
+    """Nothing in the block waits for a lock longer than so many milliseconds (SQLSTATE 55P03), in transactions or not.
+
+    A lower limit that the session has already stays. What comes after the block has the limit that was there before.
+    """
+    with connection.cursor() as cursor:
+        before = _lower(cursor, "lock_timeout", lock_ms, is_local=False)
+
+    def put_back() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.set_config('lock_timeout', %s, false)", [before])
+
+    with followed_by(connection, put_back):
+        yield
+
+
+def _lower(cursor: CursorWrapper, timeout: str, most_ms: int, *, is_local: bool) -> str:
+    """Lower a timeout to so many milliseconds, for the transaction or the session; returns what it was."""
+    cursor.execute(
+        "SELECT setting, pg_catalog.set_config(name, least(nullif(setting::bigint, 0), %s)::text, %s)"
+        " FROM pg_catalog.pg_settings WHERE name = %s",
+        [most_ms, is_local, timeout],
+    )
+    before, _ = cursor.fetchone()
+    return str(before)
 
 
 @contextmanager
