@@ -100,6 +100,17 @@ def test_the_list_says_so_and_reads_one_page(browser: Client, rows: int) -> None
     assert all("LIMIT" in sql for sql in of_the_log if not sql.startswith("EXPLAIN"))
 
 
+def test_nobody_is_shown_all(browser: Client, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known is only that there are more than 50 rows, which is less than what Django offers to show at once."""
+    monkeypatch.setattr(CappedPaginator, "dear", 0.0)
+
+    response = browser.get(LIST, {"all": ""})
+
+    assert len(response.context["cl"].result_list) == 50
+    assert "more than 50" in response.content.decode()
+    assert "Show all" not in response.content.decode()
+
+
 def test_the_last_page_is_the_last_one_counted(browser: Client, rows: int) -> None:
     last = CappedPaginator.most // 50
 

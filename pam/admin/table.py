@@ -81,6 +81,8 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     paginator = CappedPaginator
     list_per_page = 50
+    # Nothing is shown all at once: of many lists it is only known that they have more than a page.
+    list_max_show_all = 0
     # Both would count all rows: the second number beside a search, and the counts beside the filters.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
