@@ -108,7 +108,7 @@ def test_nobody_is_shown_all(browser: Client, rows: int, monkeypatch: pytest.Mon
 
     assert len(response.context["cl"].result_list) == 50
     assert "more than 50" in response.content.decode()
-    assert "Show all" not in response.content.decode()
+    assert "showall" not in response.content.decode()
 
 
 def test_the_last_page_is_the_last_one_counted(browser: Client, rows: int) -> None:
