@@ -25,7 +25,7 @@ class TableList(BoundedList):
         return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
 
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
-        """Without JSON, which no list shows: one value that Python cannot read would take all other rows with it."""
+        """Without JSON, which no list shows."""
         return _without_json(super().get_queryset(request, *args, **options))
 
     def get_results(self, request: HttpRequest) -> None:
