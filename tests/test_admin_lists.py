@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.auth.models import Group, User
 from django.db import connection, connections, models, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from pam.admin import table
+from pam.admin import bounded, table
 from pam.admin.periods import Period, months_there, parts
 from pam.models import (
     AuditLog,
@@ -205,7 +206,7 @@ def test_a_question_has_its_own_order(browser: Client) -> None:
 
 
 def test_a_list_that_takes_too_long_says_what_to_do(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "LIST_MS", 100)
+    monkeypatch.setattr(bounded, "LIST_MS", 100)
     with session("default") as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
@@ -248,6 +249,8 @@ WRONG = (
     "timestamp__year=0",
     "timestamp__iso_year=99999",
     "description__regex=(",
+    "description__unaccent=x",
+    "description__range=x",
     "source_ip=999",
     "source_ip__in=192.0.2.7,x",
     "compliance_frameworks__999999999999=x",
@@ -264,6 +267,23 @@ def test_a_filter_that_only_the_database_finds_wrong_is_told_and_exports_nothing
     assert told(browser.get("/admin/")) == ["Nothing was exported: the address holds a filter that cannot be read."]
     assert refused.status_code == 302
     assert AuditLog.objects.count() == 1, "no event of an export that was none"
+
+
+@pytest.mark.parametrize("model", [*TABLES, User, Group])
+def test_a_function_that_the_database_has_not_is_a_wrong_filter(browser: Client, model: type[models.Model]) -> None:
+    texts = [field.name for field in model._meta.fields if isinstance(field, models.CharField)]
+    text = next(name for name in texts if name != "password")
+    page = browser.get(f"{url(model, 'changelist')}?{text}__unaccent=x")
+    assert (page.status_code, page["Location"]) == (302, f"{url(model, 'changelist')}?e=1")
+    assert browser.get(page["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["last_login__year=0", "date_joined__year__gt=99999", "username__regex=(", "id__range=1"]
+)
+def test_a_wrong_filter_of_the_accounts_is_told_like_others(browser: Client, query: str) -> None:
+    page = browser.get(f"{url(User, 'changelist')}?{query}")
+    assert (page.status_code, page["Location"]) == (302, f"{url(User, 'changelist')}?e=1")
 
 
 def test_json_that_python_cannot_read_hides_no_list(browser: Client) -> None:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
 
+from pam.admin.bounded import BoundedAdmin
 from pam.admin.trail import TrailedAdmin, values_of
 from pam.models.audit import EventType, Severity
 from pam.trail import Change
@@ -27,7 +28,7 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class AccountAdmin(TrailedAdmin, UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(TrailedAdmin, BoundedAdmin, UserAdmin):  # type: ignore[type-arg]
     """An account for these pages; people with privileges in Entra are privileged users."""
 
     form = AccountForm
@@ -48,7 +49,7 @@ class AccountAdmin(TrailedAdmin, UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class AccountGroupAdmin(TrailedAdmin, GroupAdmin):
+class AccountGroupAdmin(TrailedAdmin, BoundedAdmin, GroupAdmin):
     """What the accounts of a group may do."""
 
     noun = "group"

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, DataError, connections, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from django.db.models import DateTimeField, JSONField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 from django.http import (
@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from pam.admin.audit_lines import Rows, csv_lines, json_lines
 from pam.admin.audit_times import Span, span_of
+from pam.admin.bounded import is_of_filter
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.admin.refusals import refusal
 from pam.admin.table import TableList
@@ -141,7 +142,9 @@ class ExportAdmin(ReadOnlyAdmin):
                 raise NothingExported("nothing was looked for")
             with transaction.atomic(using=events.db):
                 events.explain()  # the database reads the filters, and no rows
-        except (IncorrectLookupParameters, DataError) as error:
+        except (IncorrectLookupParameters, DatabaseError) as error:
+            if isinstance(error, DatabaseError) and not is_of_filter(error):
+                raise
             raise NothingExported("the address holds a filter that cannot be read") from error
         return events
 

@@ -16,6 +16,7 @@ from pam.admin.refusals import refusal
 from pam.admin.table import SEARCH_RULE, TableAdmin, is_autocomplete
 from pam.admin.trail import TrailedAdmin
 from pam.models.base import CommonModel
+from pam.postgres.fields import JsonText
 from pam.trail import Change
 
 REMARKS = ("Remarks", {"fields": ("classification", "compliance_tags", "retention_date", "metadata")})
@@ -49,7 +50,14 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
         return [*own, RECORD] if obj else own
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [*super().get_readonly_fields(request, obj), *HISTORY]
+        return [*super().get_readonly_fields(request, obj), *HISTORY, *_unreadable(obj)]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """A page that shows what nobody can edit on it says so."""
+        if names := _unreadable(options["obj"]):
+            told = f"Kept as it is, and to be changed by SQL only, for no page can read it: {', '.join(names)}."
+            self.message_user(request, told, messages.WARNING)
+        return super().render_change_form(request, context, *args, **options)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A reference to a row that was deleted since is shown and can be kept."""
@@ -113,6 +121,13 @@ class CommonAdmin(DutyAdmin, TrailedAdmin, TableAdmin):
 
     def _restoration(self, row: CommonModel) -> Change:
         return Change(row, self.sentence("restored", row), {"is_deleted": True}, {"is_deleted": False})
+
+
+def _unreadable(row: models.Model | None) -> list[str]:
+    """The columns of a row that hold JSON which Python cannot read."""
+    if row is None:
+        return []
+    return [field.name for field in row._meta.fields if isinstance(getattr(row, field.attname), JsonText)]
 
 
 def _locked(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -5,29 +5,22 @@ from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, ChangeList
-from django.core.exceptions import EmptyResultSet
-from django.db import DataError, OperationalError, connections, router
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.db import connections
 from django.db.models import JSONField, Model, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 
+from pam.admin.bounded import BoundedAdmin, BoundedList
 from pam.admin.filters import order_of_question
 from pam.admin.paginator import CappedPaginator
-from pam.admin.periods import PeriodFilter
 from pam.errors import TooFewLettersError, TooManyWordsError
-from pam.postgres.errors import QUERY_CANCELED, sqlstate
 from pam.postgres.index_order import in_index_order
-from pam.postgres.locks import statement_limit
 from pam.querysets.search import LEAST_LETTERS, words_through
 
-# How long a statement of a list may run, in milliseconds: nobody waits longer, and the server has other things to do.
-LIST_MS = 10_000
 SEARCH_RULE = f"At least one word of {LEAST_LETTERS} letters or digits; shorter ones may stand beside it."
 
 
-class TableList(ChangeList):
+class TableList(BoundedList):
     """Django's list, which is sorted by nothing but what it offers to be sorted by, or as its question wants it."""
 
     def get_ordering_field(self, field_name: Any) -> Any:
@@ -35,22 +28,14 @@ class TableList(ChangeList):
         return super().get_ordering_field(field_name) if field_name in (self.sortable_by or ()) else None
 
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
-        """Without JSON, which no list shows: one value that Python cannot read would take all other rows with it.
-
-        What only the SQL finds wrong, such as a year 0, is told like the filters that Django finds wrong before.
-        """
-        rows = super().get_queryset(request, *args, **options)
-        try:
-            rows.query.sql_with_params()
-        except EmptyResultSet:
-            pass  # nothing is asked of the database then
-        except ValueError as error:
-            raise IncorrectLookupParameters(error) from error
-        return _without_json(rows)
+        """Without JSON, which no list shows."""
+        return _without_json(super().get_queryset(request, *args, **options))
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of a single page are those that its paginator has read already."""
-        super().get_results(request)
+        """A question is read in its order. The rows of a single page are those that its paginator has read already."""
+        asked = order_of_question(self.list_filter, request.GET) is not None
+        with in_index_order(connections[self.queryset.db]) if asked else nullcontext():
+            super().get_results(request)
         if not self.multi_page:
             self.result_list = self.paginator.page(1).object_list
 
@@ -67,7 +52,7 @@ class TableList(ChangeList):
         return question or super()._get_default_ordering()  # type: ignore[misc]
 
 
-class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TableAdmin(BoundedAdmin):
     """Lists that stay fast on a table of any size.
 
     `search_fields` only tells Django that there is a search; `search()` is the search. With `search_through` it is by
@@ -101,40 +86,6 @@ class TableAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_ordering(self, request: HttpRequest) -> Any:
         """A question has an order of its own, which its index has."""
         return order_of_question(self.list_filter, request.GET) or super().get_ordering(request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """A list that takes too long is given up, and the page says what to do instead. What is sent has no limit."""
-        view = super().changelist_view
-        if request.method == "POST":
-            return view(request, extra_context)
-        try:
-            connection = connections[router.db_for_read(self.model)]
-            asked = order_of_question(self.list_filter, request.GET) is not None
-            with statement_limit(connection, LIST_MS), in_index_order(connection) if asked else nullcontext():
-                page = view(request, extra_context)
-                # The rows are read by the template.
-                return page.render() if isinstance(page, TemplateResponse) else page
-        except OperationalError as error:
-            if sqlstate(error) != QUERY_CANCELED:
-                raise
-            return self._too_slow(request)
-        except DataError:
-            # A filter in the address that the database finds wrong, such as half of a regular expression: Django's way
-            # to tell it.
-            if ERROR_FLAG in request.GET:
-                raise
-            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
-
-    def _too_slow(self, request: HttpRequest) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "This takes too long",
-            "opts": self.opts,
-            "seconds": LIST_MS // 1000,
-            "has_search": "q" in request.GET,
-            "has_periods": any(isinstance(one, type) and issubclass(one, PeriodFilter) for one in self.list_filter),
-        }
-        return TemplateResponse(request, "admin/pam_too_slow.html", context, status=400)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
         """For the list and for autocomplete; no row is found twice."""

@@ -13,7 +13,7 @@ from pam.models import rules
 from pam.models.base import TimeKeyedModel
 from pam.models.identities import ServiceIdentity
 from pam.models.users import PrivilegedUser
-from pam.postgres.fields import HexDigestField, UpnField, UUIDv7Field
+from pam.postgres.fields import AnyJSONField, HexDigestField, UpnField, UUIDv7Field
 from pam.postgres.indexes import GinIndex, Index
 from pam.postgres.monthly_model import MonthlyModel
 from pam.querysets.audit import AuditLogQuerySet
@@ -94,8 +94,8 @@ class AuditLog(TimeKeyedModel, MonthlyModel):
     geographic_location = models.CharField(max_length=255, null=True, blank=True)
     description = models.TextField()
     details = models.TextField(null=True, blank=True)
-    previous_values = models.JSONField(null=True, blank=True)
-    new_values = models.JSONField(null=True, blank=True)
+    previous_values = AnyJSONField(null=True, blank=True)
+    new_values = AnyJSONField(null=True, blank=True)
     risk_score = models.IntegerField(null=True, blank=True)
     severity = models.CharField(max_length=50, choices=Severity, default=Severity.INFO, db_default=Severity.INFO)
     is_suspicious = models.BooleanField(default=False, db_default=False)

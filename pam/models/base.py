@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from pam.errors import StaleRowError, VersionNotLoadedError
 from pam.models.choices import Classification
-from pam.postgres.fields import UUIDv7Field
+from pam.postgres.fields import AnyJSONField, UUIDv7Field
 
 
 class TimeKeyedModel(models.Model):
@@ -61,7 +61,7 @@ class CommonModel(TimeKeyedModel):
     compliance_tags = ArrayField(models.CharField(max_length=50), default=list, db_default=[], blank=True)
     retention_date = models.DateTimeField(null=True, blank=True)
     classification = models.CharField(max_length=50, null=True, blank=True, choices=Classification)
-    metadata = models.JSONField(default=dict, db_default={}, blank=True)
+    metadata = AnyJSONField(default=dict, db_default={}, blank=True)
 
     class Meta:
         abstract = True

@@ -7,6 +7,7 @@ from django.db.models import Q, TextChoices, UniqueConstraint
 from pam.models import rules
 from pam.models.base import CommonModel
 from pam.models.identities import ServiceIdentity
+from pam.postgres.fields import AnyJSONField
 from pam.postgres.indexes import GinIndex, Index
 from pam.querysets.base import AliveManager
 from pam.querysets.credentials import CredentialQuerySet
@@ -56,8 +57,8 @@ class Credential(CommonModel):
     rotation_count = models.IntegerField(default=0, db_default=0)
     auto_rotation_enabled = models.BooleanField(default=True, db_default=True)
     strength_score = models.IntegerField(null=True, blank=True)
-    complexity_requirements = models.JSONField(default=dict, db_default={}, blank=True)
-    access_restrictions = models.JSONField(default=dict, db_default={}, blank=True)
+    complexity_requirements = AnyJSONField(default=dict, db_default={}, blank=True)
+    access_restrictions = AnyJSONField(default=dict, db_default={}, blank=True)
     requires_encryption = models.BooleanField(default=True, db_default=True)
     external_id = models.CharField(max_length=255, null=True, blank=True)
     external_system = models.CharField(max_length=100, null=True, blank=True)

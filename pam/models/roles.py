@@ -12,7 +12,7 @@ from django.utils import timezone
 from pam.models import rules
 from pam.models.base import CommonModel, TimeKeyedModel
 from pam.models.choices import RiskLevel
-from pam.postgres.fields import UUIDv7Field
+from pam.postgres.fields import AnyJSONField, UUIDv7Field
 from pam.postgres.indexes import GinIndex, Index
 from pam.querysets.base import AliveManager
 from pam.querysets.roles import DirectoryRoleQuerySet
@@ -39,9 +39,9 @@ class DirectoryRole(CommonModel):
     training_required = models.BooleanField(default=False, db_default=False)
     max_assignment_duration_days = models.IntegerField(null=True, blank=True)
     certification_frequency_days = models.IntegerField(null=True, blank=True)
-    permissions = models.JSONField(default=list, db_default=[], blank=True)
-    graph_permissions_delegated = models.JSONField(default=list, db_default=[], blank=True)
-    graph_permissions_application = models.JSONField(default=list, db_default=[], blank=True)
+    permissions = AnyJSONField(default=list, db_default=[], blank=True)
+    graph_permissions_delegated = AnyJSONField(default=list, db_default=[], blank=True)
+    graph_permissions_application = AnyJSONField(default=list, db_default=[], blank=True)
     scope = models.CharField(max_length=50, default="directory", db_default="directory")
     can_manage_users = models.BooleanField(default=False, db_default=False)
     can_manage_groups = models.BooleanField(default=False, db_default=False)

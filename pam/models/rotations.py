@@ -7,6 +7,7 @@ from django.db.models import F, Q, TextChoices, UniqueConstraint
 from pam.models import rules
 from pam.models.base import CommonModel
 from pam.models.credentials import Credential
+from pam.postgres.fields import AnyJSONField
 from pam.postgres.indexes import Index
 from pam.querysets.base import AliveManager
 from pam.querysets.rotations import CredentialRotationQuerySet
@@ -70,8 +71,8 @@ class CredentialRotation(CommonModel):
     )
     verification_details = models.TextField(null=True, blank=True)
     rollback_available = models.BooleanField(default=True, db_default=True)
-    systems_updated = models.JSONField(default=list, db_default=[], blank=True)
-    notifications_sent = models.JSONField(default=list, db_default=[], blank=True)
+    systems_updated = AnyJSONField(default=list, db_default=[], blank=True)
+    notifications_sent = AnyJSONField(default=list, db_default=[], blank=True)
 
     objects = AliveManager.from_queryset(CredentialRotationQuerySet)()
     all_objects = models.Manager.from_queryset(CredentialRotationQuerySet)()

@@ -17,6 +17,7 @@ QUERY_CANCELED = "57014"
 UNIQUE_VIOLATION = "23505"
 INSUFFICIENT_PRIVILEGE = "42501"
 UNDEFINED_TABLE = "42P01"
+UNDEFINED_FUNCTION = "42883"
 
 NEXT = "Then run it again: python manage.py migrate"
 GO_ON = "To go on from there: python manage.py migrate"

@@ -77,6 +77,33 @@ def validate_network(value: Any) -> None:
         raise ValidationError("%(value)s is not a network: %(error)s.", params=shown) from error
 
 
+class JsonText(str):
+    """JSON that the database takes and Python cannot read, such as a number of 5,000 digits: the text that it is."""
+
+
+class AnyJSONField(models.JSONField):
+    """Django's field, to which a value that Python cannot read is a JsonText, which is stored again as it is.
+
+    One such value would else take the whole row with it, and whatever is asked together with it.
+    """
+
+    def deconstruct(self) -> Any:
+        """To migrations it is Django's."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        try:
+            return super().from_db_value(value, expression, connection)
+        except (ValueError, RecursionError):  # too many digits, or nested too deep
+            return JsonText(value)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        if isinstance(value, JsonText):
+            return str(value)
+        return super().get_db_prep_value(value, connection, prepared)
+
+
 class CidrField(models.Field):  # type: ignore[type-arg]
     """A network or a single address, as PostgreSQL's cidr; text in Python."""
 
