@@ -12,6 +12,8 @@ import pytest
 
 from pam.workload import QUERIES
 
+pytestmark = pytest.mark.once
+
 
 def benchmark(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """As its user runs it; warnings are errors."""
