@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pam.admin import bounded, table
+from pam.admin.paginator import CappedPaginator
 from pam.admin.periods import Period, months_there, parts
 from pam.models import (
     AuditLog,
@@ -205,6 +206,26 @@ def test_a_question_has_its_own_order(browser: Client) -> None:
     assert found(browser, ServiceIdentity, question="expired", o="1") == [late, early], "as somebody wants it"
 
 
+@pytest.mark.parametrize(("parameters", "gathers"), [({}, "off"), ({"q": "somebody"}, "on"), ({"o": "1"}, "off")])
+def test_a_question_is_read_along_its_index_unless_trigrams_find_it(
+    browser: Client, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], gathers: str
+) -> None:
+    now = timezone.now()
+    make(ServiceIdentity, name="somebody", created_at=now - timedelta(days=9), expires_at=now)
+    seen = []
+    read = CappedPaginator._read
+
+    def watched(self: CappedPaginator, number: int) -> list[Any]:
+        seen.append(setting("enable_bitmapscan"))
+        return read(self, number)
+
+    monkeypatch.setattr(CappedPaginator, "_read", watched)
+
+    assert len(found(browser, ServiceIdentity, question="expired", **parameters)) == 1
+    assert seen == [gathers]
+    assert setting("enable_bitmapscan") == "on"
+
+
 def test_a_list_that_takes_too_long_says_what_to_do(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "LIST_MS", 100)
     with session("default") as other, other.cursor() as cursor:
@@ -220,11 +241,15 @@ def test_a_list_that_takes_too_long_says_what_to_do(browser: Client, monkeypatch
     assert found(browser, Session) == [], "and the next page is shown"
 
 
-def timeout() -> str:
+def setting(name: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SHOW statement_timeout")
+        cursor.execute("SELECT current_setting(%s)", [name])
         (value,) = cursor.fetchone()
     return str(value)
+
+
+def timeout() -> str:
+    return setting("statement_timeout")
 
 
 def test_the_limit_ends_with_its_block_and_never_rises_above_the_sessions() -> None:

@@ -32,9 +32,12 @@ class TableList(BoundedList):
         return _without_json(super().get_queryset(request, *args, **options))
 
     def get_results(self, request: HttpRequest) -> None:
-        """A question is read in its order. The rows of a single page are those that its paginator has read already."""
-        asked = order_of_question(self.list_filter, request.GET) is not None
-        with in_index_order(connections[self.queryset.db]) if asked else nullcontext():
+        """A question is read in its order, unless it is searched too: what trigrams find, only a bitmap gathers.
+
+        The rows of a single page are those that its paginator has read already.
+        """
+        in_order = order_of_question(self.list_filter, request.GET) is not None and not self.query
+        with in_index_order(connections[self.queryset.db]) if in_order else nullcontext():
             super().get_results(request)
         if not self.multi_page:
             self.result_list = self.paginator.page(1).object_list

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 @contextmanager
 def in_index_order(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """A transaction, or a savepoint, in which no query gathers all rows that an index finds before it sorts them (a bitmap scan).
+    """A transaction, or a savepoint, in which no query gathers all that an index finds before it sorts it (a bitmap).
 
     Where the planner expects fewer rows than are wanted, it takes the bitmap. It does so wherever two conditions go
     together that it takes for independent, such as "failed" and "to be tried again by now": of a million rows it
