@@ -57,8 +57,8 @@ class Everything:
         return True
 
 
-def fill(alias: str, rows: int, months_back: int) -> None:
-    """So many rows of each table over so many months, the last of which is this one."""
+def fill(alias: str, rows: int, months_back: int, events: int) -> None:
+    """So many rows of each table, and events, over so many months, the last of which is this one."""
     # Rows first, and then the indexes of all of them at once: it is quicker.
     with connections[alias].cursor() as cursor:
         cursor.execute(INDEXES)
@@ -72,7 +72,7 @@ def fill(alias: str, rows: int, months_back: int) -> None:
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         # That every key that is referred to is there need not be asked for each row.
         cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL maintenance_work_mem = '512MB'")
-        cursor.execute(ROWS.read_text(encoding="utf-8"), {"rows": rows, "months": months_back})
+        cursor.execute(ROWS.read_text(encoding="utf-8"), {"rows": rows, "events": events, "months": months_back})
         for _, definition in indexes:
             cursor.execute(definition)
     settle(alias)

@@ -1,5 +1,5 @@
--- One size of everything: the same shares of each kind among %(rows)s rows of each table that grows, from the first of
--- so many months until now. What is rare is as rare in both sizes. User 1, the first by UPN, has a tenth of all
+-- One size of everything: the same shares of each kind among %(rows)s rows of each table that grows, and %(events)s
+-- events, from the first of so many months until now. What is rare is as rare in both sizes. User 1, the first by UPN, has a tenth of all
 -- sessions and events; row 2 of each searched table bears the word "zzyzx".
 
 -- Without FROM: such functions the planner puts into the query, and calls none.
@@ -7,13 +7,14 @@ CREATE FUNCTION pg_temp.first() RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT date_trunc('month', now(), 'UTC') - make_interval(months => %(months)s - 1)
 $$;
 
-CREATE FUNCTION pg_temp.at(n bigint) RETURNS timestamptz LANGUAGE sql STABLE AS $$
-    SELECT pg_temp.first() + (n - 1)::float8 / %(rows)s * (now() - pg_temp.first())
+-- The time of row n among all rows of its table.
+CREATE FUNCTION pg_temp.at(n bigint, among bigint DEFAULT %(rows)s) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT pg_temp.first() + (n - 1)::float8 / among * (now() - pg_temp.first())
 $$;
 
 -- The key of row n of any table: a v7 id of the row's own time.
-CREATE FUNCTION pg_temp.key(n bigint) RETURNS uuid LANGUAGE sql STABLE AS $$
-    SELECT (lpad(to_hex(floor(extract(epoch FROM pg_temp.at(n)) * 1000)::bigint), 12, '0') || '7'
+CREATE FUNCTION pg_temp.key(n bigint, among bigint DEFAULT %(rows)s) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT (lpad(to_hex(floor(extract(epoch FROM pg_temp.at(n, among)) * 1000)::bigint), 12, '0') || '7'
         || left(md5(n::text), 3) || '8' || right(md5(n::text), 15))::uuid
 $$;
 
@@ -142,7 +143,7 @@ INSERT INTO audit_logs (
     compliance_frameworks
 )
 SELECT
-    pg_temp.key(n), pg_temp.at(n),
+    pg_temp.key(n, %(events)s), pg_temp.at(n, %(events)s),
     CASE WHEN pg_temp.roll(n, 1) < 5 THEN 'security_incident' WHEN pg_temp.roll(n, 1) < 15 THEN 'compliance'
         WHEN pg_temp.roll(n, 1) < 30 THEN 'configuration' WHEN pg_temp.roll(n, 1) < 80 THEN 'credential_access'
         WHEN pg_temp.roll(n, 1) < 200 THEN 'privileged_operation' WHEN pg_temp.roll(n, 1) < 400 THEN 'authorization'
@@ -153,7 +154,7 @@ SELECT
     CASE WHEN pg_temp.roll(n, 3) < 10 THEN 'critical' WHEN pg_temp.roll(n, 3) < 50 THEN 'high'
         WHEN pg_temp.roll(n, 3) < 150 THEN 'warning' WHEN pg_temp.roll(n, 3) < 250 THEN 'low' ELSE 'info' END,
     pg_temp.roll(n, 4) < 5, pg_temp.upn(pg_temp.whose(n)),
-    'Signed in from ' || left(md5((n %% 5000)::text), 8), CASE WHEN n = %(rows)s / 2 THEN 'the one zzyzx'
+    'Signed in from ' || left(md5((n %% 5000)::text), 8), CASE WHEN n = %(events)s / 2 THEN 'the one zzyzx'
         ELSE 'request ' || left(md5(n::text), 12) END,
     CASE WHEN n %% 20 = 0 THEN ARRAY['SOX'] ELSE ARRAY[]::text[] END
-FROM generate_series(1, %(rows)s) n;
+FROM generate_series(1, %(events)s) n;
