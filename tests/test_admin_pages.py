@@ -29,9 +29,9 @@ EDITABLE: list[Any] = [PrivilegedUser, DirectoryRole, ServiceIdentity, Credentia
 TABLES: list[Any] = [*EDITABLE, Session, AuditLog]
 COMMON: list[Any] = [model for model in TABLES if model is not AuditLog]
 # A limit for locks there and back; Django's session and the user who signed in; a savepoint with a limit, both there
-# and back; then the admin's own: a count, the rows, what they refer to by each of up to three references, or one filter
-# with values, or the months there are and the table that has them.
-QUERIES_OF_A_LIST = 14
+# and back; then the admin's own: the rows, what a count would cost, the count, what they refer to by each of up to
+# three references, or one filter with values, or the months there are and the table that has them.
+QUERIES_OF_A_LIST = 15
 # The same four, the row, and for each of up to two references: who is chosen, and their name for the title.
 QUERIES_OF_A_ROW = 9
 

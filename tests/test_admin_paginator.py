@@ -1,5 +1,7 @@
 """Lists of many rows: counted up to a limit, then guessed; no page is reached by skipping a whole table."""
 
+import math
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -62,8 +64,9 @@ def test_more_rows_are_guessed_from_statistics(rows: int) -> None:
     assert int(guess.replace(",", "")) == pytest.approx(rows, rel=0.01)
 
 
-def test_a_guess_below_what_was_counted_is_not_told(rows: int) -> None:
+def test_a_guess_below_what_was_counted_is_not_told(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table that was never analyzed, or a filter without statistics."""
+    monkeypatch.setattr(CappedPaginator, "dear", math.inf)
     assert str(paginator(description__startswith="x").count) == "more than 5,000"
 
 
@@ -95,6 +98,17 @@ def test_the_list_says_so_and_reads_one_page(browser: Client, rows: int) -> None
     of_the_log = [query["sql"] for query in captured if 'FROM "audit_logs"' in query["sql"]]
     assert of_the_log
     assert all("LIMIT" in sql for sql in of_the_log if not sql.startswith("EXPLAIN"))
+
+
+def test_nobody_is_shown_all(browser: Client, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known is only that there are more than 50 rows, which is less than what Django offers to show at once."""
+    monkeypatch.setattr(CappedPaginator, "dear", 0.0)
+
+    response = browser.get(LIST, {"all": ""})
+
+    assert len(response.context["cl"].result_list) == 50
+    assert "more than 50" in response.content.decode()
+    assert "showall" not in response.content.decode()
 
 
 def test_the_last_page_is_the_last_one_counted(browser: Client, rows: int) -> None:

@@ -11,6 +11,8 @@ from django.test import RequestFactory
 
 from menshun.charsets import Application
 
+pytestmark = pytest.mark.once
+
 OTHERS = (
     "text/plain; charset=rot13",
     "text/plain; charset=zlib",

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from pam.health.growth import Point, trend
 from pam.management.curve import BLOCKS, PLAIN, curve
 from pam.monitoring.charts import growth_svg, write_growth
+
+pytestmark = pytest.mark.once
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, tzinfo=UTC)
 MB = 1 << 20

@@ -18,6 +18,8 @@ from pam.differences import (
     differences,
 )
 
+pytestmark = pytest.mark.once
+
 
 def told(previous, new):
     """Rows as (kind, path, before, after)."""

@@ -14,6 +14,8 @@ from tests.support.months import add_sessions, left_over
 from tests.support.schema import described
 
 BEGIN = "0010_phase3_begin"
+# Of three months, which have the same dress as many.
+DAYS = (40, "2026-09-25 13:37:11+00")
 ADD = "ALTER TABLE sessions ADD"
 
 TOGETHER = {
@@ -73,8 +75,8 @@ KEPT = {
 def filled(phase2: str) -> Iterator[str]:
     """Plain tables with some rows, and a role of somebody else."""
     Client(phase2, "seed").step(0)
-    add_audit_rows(phase2, 50, 100)
-    add_sessions(phase2, 50, 100)
+    add_audit_rows(phase2, 50, *DAYS)
+    add_sessions(phase2, 50, *DAYS)
     run(phase2, "CREATE ROLE their_role")
     yield phase2
     run(phase2, "RESET ROLE; REASSIGN OWNED BY their_role TO CURRENT_USER; DROP OWNED BY their_role")

@@ -7,6 +7,8 @@ import pytest
 from menshun.embedded.server import EmbeddedServer
 from tests.support.embedded import KEY, UserProcess, copy_project, manage
 
+pytestmark = pytest.mark.once
+
 INSTALLED = {"DATABASE_URL": "postgresql://pam@db/vault", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "pam"}
 
 

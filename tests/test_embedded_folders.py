@@ -15,6 +15,8 @@ from menshun.embedded.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME, socket_fo
 from pam.postgres.errors import MenshunError
 from tests.support.embedded import UserProcess, query
 
+pytestmark = pytest.mark.once
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for other users")
 NOBODY = pwd.getpwnam("nobody")
 

@@ -21,6 +21,8 @@ from menshun.embedded.server import SUPERUSER, EmbeddedServer
 from menshun.embedded.sockets import PORT, SOCKET_NAME
 from tests.support.embedded import UserProcess, query
 
+pytestmark = pytest.mark.once
+
 WAIT_SECONDS = 30
 
 

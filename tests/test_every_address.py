@@ -31,7 +31,7 @@ from tests.support.admin import sign_in
 from tests.support.rows import make
 from tests.support.staff import KEPT, SEES, Models, browser_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 Rows = dict[str, models.Model]
 

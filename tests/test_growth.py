@@ -9,6 +9,8 @@ import pytest
 from pam.health.finding import Severity
 from pam.health.growth import Limit, Point, Trend, forecast, limit_findings, student_t, trend
 
+pytestmark = pytest.mark.once
+
 NOW = datetime(2026, 11, 25, 13, 37, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
 MB = 1 << 20

@@ -10,6 +10,8 @@ from pam.postgres.index_bloat import ESTIMATE, NO_STATISTICS, Bloat, expected_pa
 from pam.postgres.index_usage import ForeignKey
 from tests.support.indexes_by_hand import NOW, TABLE, ids, index, judged, only, server
 
+pytestmark = pytest.mark.once
+
 MB = 1024 * 1024
 
 

@@ -4,10 +4,12 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from pam.postgres.index_bloat import ESTIMATE, MEASURED, measured
-from tests.support.databases import database_name
+from tests.support.databases import database_name, throwaway_database
 from tests.support.pam_indexes import document, facts, found, ran, run
 from tests.support.threads import until
 
@@ -46,6 +48,22 @@ def bloat_it(alias: str) -> None:
     until(is_clean, "all dead entries are gone")
 
 
+@pytest.fixture(scope="module")
+def bloated_template(django_db_blocker: DjangoDbBlocker, company_template: str) -> Iterator[str]:
+    """The name of a database with a bloated company in it, to be copied."""
+    with django_db_blocker.unblock(), throwaway_database("bloated_template", company_template) as alias:
+        bloat_it(alias)
+        connections[alias].close()
+        yield database_name(alias)
+
+
+@pytest.fixture
+def bloated(django_db_blocker: DjangoDbBlocker, bloated_template: str) -> Iterator[str]:
+    """The alias of a throw-away database with a bloated company in it."""
+    with django_db_blocker.unblock(), throwaway_database("bloated", bloated_template) as alias:
+        yield alias
+
+
 def test_the_estimate_is_near_what_is_measured(company):
     """On indexes of some size just built, no more than the page or two at their ends; deduplication only lowers it."""
     run(company, "CREATE EXTENSION pgstattuple", "REINDEX TABLE sessions", "REINDEX TABLE audit_logs", "ANALYZE")
@@ -63,20 +81,19 @@ def test_the_estimate_is_near_what_is_measured(company):
     assert looked_at >= 5
 
 
-def test_a_bloated_index_is_found_and_its_cure_works(company):
-    bloat_it(company)
-    assert found(company)[NAME] == "index-bloated"
-    told = facts(company, NAME)["bloat"]
+def test_a_bloated_index_is_found_and_its_cure_works(bloated):
+    assert found(bloated)[NAME] == "index-bloated"
+    told = facts(bloated, NAME)["bloat"]
     assert told["source"] == ESTIMATE
     assert told["bytes"] > 10 * 1024 * 1024
-    (cure,) = (one["cure"] for one in document(company)["findings"] if one["subject"] == NAME)
-    run(company, "CREATE EXTENSION pgstattuple")
-    by_measure = facts(company, NAME)["bloat"]
+    (cure,) = (one["cure"] for one in document(bloated)["findings"] if one["subject"] == NAME)
+    run(bloated, "CREATE EXTENSION pgstattuple")
+    by_measure = facts(bloated, NAME)["bloat"]
     assert by_measure["source"] == MEASURED
     assert abs(by_measure["share"] - told["share"]) < 0.1
-    assert "measured by pgstatindex where the estimate was high" in ran(company)[0]
-    run(company, cure)
-    assert NAME not in found(company)
+    assert "measured by pgstatindex where the estimate was high" in ran(bloated)[0]
+    run(bloated, cure)
+    assert NAME not in found(bloated)
 
 
 def test_gin_has_no_estimate(company):
@@ -102,19 +119,18 @@ def test_without_statistics_nobody_knows(company):
     assert key["bloat"]["source"].startswith("no statistics that this role may read: ANALYZE the table")
 
 
-def test_a_role_without_rights_sees_what_it_may_and_is_told_what_not(company):
-    bloat_it(company)
-    run(company, "CREATE EXTENSION pgstattuple")
-    seen = {one["index"]: one["bytes"] for one in document(company)["indexes"]}
-    with plain_role(company) as reader:
-        run(company, f'GRANT CONNECT ON DATABASE "{database_name(company)}" TO index_reader')
+def test_a_role_without_rights_sees_what_it_may_and_is_told_what_not(bloated):
+    run(bloated, "CREATE EXTENSION pgstattuple")
+    seen = {one["index"]: one["bytes"] for one in document(bloated)["indexes"]}
+    with plain_role(bloated) as reader:
+        run(bloated, f'GRANT CONNECT ON DATABASE "{database_name(bloated)}" TO index_reader')
         text, _, code = ran(reader)
         assert {one["index"]: one["bytes"] for one in document(reader)["indexes"]} == seen
         assert found(reader) == {"reader": "counters-too-young"}
         assert code == 1
         assert "How old an index is cannot be told: django_migrations of reader" in text
         assert "indexes unknown (-): no statistics that this role may read" in text
-        run(company, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO index_reader")
+        run(bloated, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO index_reader")
         assert found(reader)[NAME] == "index-bloated"
         assert facts(reader, NAME)["bloat"]["source"] == ESTIMATE  # the extension is not for everybody
         assert "cannot be told" not in ran(reader)[0]

@@ -7,6 +7,8 @@ import pytest
 
 from pam.postgres.months import Month, months
 
+pytestmark = pytest.mark.once
+
 FAR_EAST = timezone(timedelta(hours=14))
 
 

@@ -4,10 +4,14 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
+
 from pam.health.odd_months import odd_months
 from pam.postgres.catalog import Relation
 from pam.postgres.months import Month
 from pam.postgres.sizes import PartitionSize, Size, TableSize
+
+pytestmark = pytest.mark.once
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, tzinfo=UTC)
 MB = 1 << 20

@@ -112,10 +112,13 @@ def planned(alias: str) -> str:
     return out.getvalue()
 
 
+def test_before_any_of_them_there_is_none(phase2):
+    assert "OBSTACLE" not in planned(phase2)
+
+
 @pytest.mark.parametrize("what", OBSTACLES)
 def test_an_obstacle_is_named_and_stops_migrate(phase2, what):
     statement, named = OBSTACLES[what]
-    assert "OBSTACLE" not in planned(phase2)
     with connections[phase2].cursor() as cursor:
         cursor.execute(statement)
     theirs = left_over(phase2)

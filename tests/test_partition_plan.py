@@ -8,6 +8,8 @@ from pam.partitions.plan import Change, Rule, change, months_ahead
 from pam.postgres.months import Month, months
 from tests.support.monthly import NOW
 
+pytestmark = pytest.mark.once
+
 YEARS_END = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=timezone(timedelta(hours=14)))
 
 

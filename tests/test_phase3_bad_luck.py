@@ -23,7 +23,9 @@ from tests.support.threads import actor, writers
 from tests.test_phase2_live import OPTIONS, client_lines
 
 BEGIN = "0010_phase3_begin"
-BEFORE = "2026-08-01"
+BEFORE = "2026-11-01"
+# Four months: with those ahead more than eight, which have the same steps as many.
+DAYS = (110, "2026-07-05 13:37:11+00")
 MAKE_ROLES = """
 CREATE ROLE plain_owner LOGIN;
 CREATE ROLE plain_writer LOGIN;
@@ -40,8 +42,8 @@ DROP ROLE plain_owner, plain_writer;
 @pytest.fixture
 def full(phase2: str) -> str:
     Client(phase2, "seed").step(0)
-    add_audit_rows(phase2, 600)
-    add_sessions(phase2, 300)
+    add_audit_rows(phase2, 600, *DAYS)
+    add_sessions(phase2, 300, *DAYS)
     return phase2
 
 
@@ -120,7 +122,7 @@ def test_a_long_report_on_the_users_makes_no_sign_in_wait(django_db_blocker: Dja
     with django_db_blocker.unblock(), server_under_alias(OPTIONS) as cluster:
         call_command("migrate", database=ALIAS, verbosity=0)
         call_command("migrate", "pam", BEGIN, database=ALIAS, verbosity=0)
-        add_audit_rows(ALIAS, 600)
+        add_audit_rows(ALIAS, 600, *DAYS)
         clients = [Client(ALIAS, f"client-{number}") for number in range(3)]
         with (
             writers(3, lambda writer, number: clients[writer].step(number)),
@@ -162,7 +164,7 @@ def test_the_clock_jumps_between_two_runs(full, monkeypatch):
 def test_two_databases_of_one_server_at_once(full, phase2_template):
     with throwaway_database("other", phase2_template) as other:
         Client(other, "seed").step(0)
-        add_sessions(other, 200)
+        add_sessions(other, 200, *DAYS)
         sums = {alias: checksums(alias, BEFORE) for alias in (full, other)}
         with actor(lambda: call_command("migrate", "pam", database=other, verbosity=0)):
             call_command("migrate", "pam", database=full, verbosity=0)
@@ -183,12 +185,12 @@ def test_an_owner_without_any_right_beside(database):
             call_command("migrate", database=database, verbosity=0)
             call_command("migrate", "pam", BEGIN, database=database, verbosity=0)
             Client(database, "seed").step(0)
-            add_sessions(database, 200)
+            add_sessions(database, 200, *DAYS)
             before = checksums(database, BEFORE)
             cursor.execute("GRANT SELECT, UPDATE ON sessions TO plain_writer")
             call_command("pam_partitions", "prepare", database=database, stdout=io.StringIO())
             cursor.execute("SET ROLE plain_writer")
-            cursor.execute("UPDATE sessions SET request_count = 7 WHERE created_at > '2026-08-01'")
+            cursor.execute("UPDATE sessions SET request_count = 7 WHERE created_at > %s", [BEFORE])
             cursor.execute("RESET ROLE")
             for target in ((), (BEGIN,), ()):
                 call_command("migrate", "pam", *target, database=database, verbosity=0)

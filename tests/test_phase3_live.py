@@ -21,8 +21,8 @@ from tests.support.threads import writers
 from tests.test_phase2_live import OPTIONS, assert_a_wait_would_have_been_seen, client_lines
 
 BEGIN = "0010_phase3_begin"
-# Eight months, and 24.
-FEW, MANY = ("2026-05-03 13:37:11+00", 200), ("2024-11-03 13:37:11+00", 700)
+# Five months, and 24.
+FEW, MANY = ("2026-07-03 13:37:11+00", 140), ("2024-11-03 13:37:11+00", 700)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ ROWS = 500
 @pytest.fixture
 def filled(phase2: str) -> str:
     Client(phase2, "seed").step(0)
-    add_audit_rows(phase2, ROWS)
+    add_audit_rows(phase2, ROWS, 50, "2026-09-05 13:37:11+00")
     return phase2
 
 

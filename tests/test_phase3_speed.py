@@ -14,6 +14,8 @@ from tests.support.manage import migration_seconds
 from tests.support.months import add_sessions, partitions
 from tests.support.servers import ALIAS, ROOMY, server_under_alias
 
+pytestmark = pytest.mark.once
+
 BEGIN = "0010_phase3_begin"
 # Two months, and 24.
 FEW, MANY = ("2026-10-05 13:37:11+00", 40), ("2024-11-03 13:37:11+00", 700)

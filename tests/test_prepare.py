@@ -17,6 +17,8 @@ from tests.support.months import add_sessions, left_over, partitions
 from tests.test_phases import objects
 
 END = "2027-01-01"
+# Of four months.
+DAYS = (110, "2026-07-05 13:37:11+00")
 MEANWHILE = {
     "a column is added": "ALTER TABLE sessions ADD COLUMN theirs int",
     "an index is dropped": "DROP INDEX ix_sessions_geographic",
@@ -43,8 +45,8 @@ MEANWHILE = {
 @pytest.fixture
 def full(phase2: str) -> str:
     Client(phase2, "seed").step(0)
-    add_audit_rows(phase2, 500)
-    add_sessions(phase2, 500)
+    add_audit_rows(phase2, 500, *DAYS)
+    add_sessions(phase2, 500, *DAYS)
     return phase2
 
 

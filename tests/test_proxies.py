@@ -10,6 +10,8 @@ from django.test import RequestFactory, override_settings
 
 from menshun.proxies import TrustedProxies, address_in, heed_proxies, read_proxies
 
+pytestmark = pytest.mark.once
+
 OURS = read_proxies({"PAM_TRUSTED_PROXIES": " 10.0.0.7, 10.1.0.0/16,2001:db8:1::/64 "})
 STRANGER = "203.0.113.9"
 

@@ -10,6 +10,8 @@ import pytest
 from pam.management.commands.load_directory_roles import FILE
 from pam.role_file import BrokenRoleFile, Role, read_roles
 
+pytestmark = pytest.mark.once
+
 READER: dict[str, Any] = {
     "template_id": "5d6b6bb7-de71-4623-b4af-96380a352509",
     "role_name": "Security Reader",

@@ -10,6 +10,8 @@ from django.test import Client, override_settings
 from menshun.security import YEAR, security_settings
 from tests.support.embedded import CHECKOUT, KEY, manage
 
+pytestmark = pytest.mark.once
+
 # Nobody listens there, and nothing here asks for it.
 INSTALLED = {"DATABASE_URL": "postgresql://pam@127.0.0.1:9/vault", "SECRET_KEY": KEY, "ALLOWED_HOSTS": "testserver"}
 

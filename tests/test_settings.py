@@ -10,6 +10,8 @@ from menshun.embedded.sockets import socket_folder
 from menshun.environment import Environment, read_environment, whole_number
 from tests.support.embedded import CHECKOUT, KEY, manage
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path("/checkout/.postgres")
 INSTALLED = {
     "DATABASE_URL": "postgresql://pam:s%40cret@db.example.com:6543/vault?sslmode=require",

@@ -27,6 +27,8 @@ from tests.support.cases import (
     table,
 )
 
+pytestmark = pytest.mark.once
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 

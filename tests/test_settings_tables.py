@@ -7,6 +7,8 @@ import pytest
 from pam.health.advice import Status
 from tests.support.cases import advice, case, leaf, server, table
 
+pytestmark = pytest.mark.once
+
 FREEZE, INSERTS = "autovacuum_freeze_min_age", "autovacuum_vacuum_insert_scale_factor"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from pam.explain.spills import Run, read
 
+pytestmark = pytest.mark.once
+
 KB, PAGE = 1 << 10, 8192
 
 

@@ -40,7 +40,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     most = 5000
     # What a count may cost in the planner's unit, a page read in its turn. In an index 5,000 rows are some 200 of them;
     # each one read in its table is one to four.
-    dear = 1000.0
+    dear = 350.0
     object_list: QuerySet  # type: ignore[type-arg]
 
     def __init__(self, object_list: Any, per_page: Any, *args: Any, wanted: int = 1, **options: Any) -> None:

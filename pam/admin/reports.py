@@ -24,7 +24,6 @@ CURES = {
 class ReportAdmin(ReadOnlyAdmin):
     """A report. Its age stands above the rows; it is refreshed by `pgrefreshmv`, not from here."""
 
-    list_per_page = 100
     when_empty = "There is nothing in the tables that it would tell of."
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -1,10 +1,12 @@
 """What the pages of all tables share, read-only ones too: nothing on them reads a whole table."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.db import connections
 from django.db.models import JSONField, Model, Prefetch, QuerySet
 from django.http import HttpRequest
 
@@ -12,6 +14,7 @@ from pam.admin.bounded import BoundedAdmin, BoundedList
 from pam.admin.filters import order_of_question
 from pam.admin.paginator import CappedPaginator
 from pam.errors import TooFewLettersError, TooManyWordsError
+from pam.postgres.index_order import in_index_order
 from pam.querysets.search import LEAST_LETTERS, words_through
 
 SEARCH_RULE = f"At least one word of {LEAST_LETTERS} letters or digits; shorter ones may stand beside it."
@@ -29,8 +32,10 @@ class TableList(BoundedList):
         return _without_json(super().get_queryset(request, *args, **options))
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of a single page are those that its paginator has read already."""
-        super().get_results(request)
+        """A question is read in its order. The rows of a single page are those that its paginator has read already."""
+        asked = order_of_question(self.list_filter, request.GET) is not None
+        with in_index_order(connections[self.queryset.db]) if asked else nullcontext():
+            super().get_results(request)
         if not self.multi_page:
             self.result_list = self.paginator.page(1).object_list
 
@@ -61,6 +66,8 @@ class TableAdmin(BoundedAdmin):
 
     paginator = CappedPaginator
     list_per_page = 50
+    # Nothing is shown all at once: of many lists it is only known that they have more than a page.
+    list_max_show_all = 0
     # Both would count all rows: the second number beside a search, and the counts beside the filters.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -1,12 +1,15 @@
-"""What the lists of the reports are ordered by: a page of them is found without reading and sorting the whole view.
+"""What the lists of reports are ordered and filtered by: a page is found without reading and sorting the whole view.
 
 Interrupted, it is simply run again.
 """
 
 from django.db import migrations
+from django.db.models import Q
 
 from pam.postgres.indexes import Index
 from pam.postgres.operations import AddIndexConcurrently
+
+ORDER = ("-privileged_roles", "-roles", "key")
 
 
 class Migration(migrations.Migration):
@@ -15,7 +18,23 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             "accountriskreport",
-            Index(fields=["-privileged_roles", "-roles", "key"], name="ix_report_account_risk_list"),
+            Index(fields=ORDER, name="ix_report_account_risk_list"),
+        ),
+        AddIndexConcurrently(
+            "accountriskreport",
+            Index(fields=["kind", *ORDER], name="ix_report_account_risk_list_kind"),
+        ),
+        AddIndexConcurrently(
+            "accountriskreport",
+            Index(fields=ORDER, name="ix_report_account_risk_list_open", condition=Q(("is_closed", False))),
+        ),
+        AddIndexConcurrently(
+            "accountriskreport",
+            Index(fields=["risk_level", *ORDER], name="ix_report_account_risk_list_risk"),
+        ),
+        AddIndexConcurrently(
+            "accountriskreport",
+            Index(fields=["compliance_status", *ORDER], name="ix_report_account_risk_list_compliance"),
         ),
         AddIndexConcurrently(
             "privilegedaccessreport",

@@ -1,13 +1,14 @@
-"""The rotations of one status end in the key, as their list is ordered: what is done lies behind all that is to come.
+"""Rotations that are done lie behind all that are planned, by which the list begins.
 
-The index of 0022 lacked the key: the planner took that of the whole list, and read past every rotation that is planned.
-Interrupted, it is simply run again.
+They are nearly all: so the planner takes the index of the whole list for them, and reads past every rotation that is
+still to come, unless theirs is smaller. Interrupted, it is simply run again.
 """
 
 from django.db import migrations
+from django.db.models import Q
 
 from pam.postgres.indexes import Index
-from pam.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from pam.postgres.operations import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):
@@ -17,8 +18,9 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             "credentialrotation",
             Index(
-                fields=["is_deleted", "status", "scheduled_date", "id"], name="ix_credential_rotations_list_by_status"
+                fields=["scheduled_date", "id"],
+                name="ix_credential_rotations_list_done",
+                condition=Q(("is_deleted", False), ("status", "completed")),
             ),
         ),
-        RemoveIndexConcurrently("credentialrotation", "ix_credential_rotations_list_status"),
     ]

@@ -93,8 +93,11 @@ class CredentialRotation(CommonModel):
                 condition=Q(next_retry_at__isnull=False) & Q(status="failed"),
             ),
             Index(fields=["is_deleted", "scheduled_date", "id"], name="ix_credential_rotations_list"),
+            Index(fields=["is_deleted", "status", "scheduled_date"], name="ix_credential_rotations_list_status"),
             Index(
-                fields=["is_deleted", "status", "scheduled_date", "id"], name="ix_credential_rotations_list_by_status"
+                fields=["scheduled_date", "id"],
+                name="ix_credential_rotations_list_done",
+                condition=Q(is_deleted=False) & Q(status="completed"),
             ),
         ]
         constraints = [

@@ -192,13 +192,15 @@ def followed_by(connection: BaseDatabaseWrapper, clean_up: Callable[[], object])
 
 
 def _set(connection: BaseDatabaseWrapper, settings: dict[str, str]) -> dict[str, str]:
-    """Give the session these settings; returns what they were."""
-    before: dict[str, str] = {}
+    """Give the session these settings; returns what they were.
+
+    In two statements, however many there are: each step of a run asks for them and puts them back.
+    """
     with connection.cursor() as cursor:
-        for name, value in settings.items():
-            cursor.execute("SELECT current_setting(%s)", [name])
-            (before[name],) = cursor.fetchone()
-            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+        cursor.execute(f"SELECT {', '.join(['current_setting(%s)'] * len(settings))}", list(settings))
+        before = dict(zip(settings, cursor.fetchone(), strict=True))
+        pairs = [text for pair in settings.items() for text in pair]
+        cursor.execute(f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(settings))}", pairs)
     return before
 
 

@@ -15,7 +15,7 @@ def measure(scale: Scale, told: Told) -> Figure:
     with server_under_alias(ROOMY):
         told("a company is loaded")
         migrate(ALIAS, BEFORE)
-        load_company(ALIAS, scale.rows)
+        load_company(ALIAS, scale)
         settle(ALIAS)
         told("indexes are built")
         taken = medians(scale.turns, {"ours": _by_our_operation, "bare": _bare})

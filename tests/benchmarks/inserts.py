@@ -30,7 +30,7 @@ def measure(scale: Scale, told: Told) -> Figure:
     batch = max(200, scale.rows // 100)
     ways: dict[str, Callable[[str, int], float]] = {"`bulk_create`": _bulk_create, "`COPY`": _copy}
     with (
-        all_phases(scale.rows, told) as (server, phases),
+        all_phases(scale, told) as (server, phases),
         database_under_alias(server, BARE, BARE) as bare,
     ):
         migrate(bare, PHASE1)

@@ -15,7 +15,7 @@ TIMEOUT_MS = 600_000
 
 def measure(scale: Scale, told: Told) -> Figure:
     """Milliseconds of execution (without planning), and buffers, of every query of `pam.workload`."""
-    with all_phases(scale.rows, told) as (_, databases):
+    with all_phases(scale, told) as (_, databases):
         # Asked about the same rows in all of them.
         sample = Sample(databases["phase 1"])
         rows = []
@@ -23,7 +23,7 @@ def measure(scale: Scale, told: Told) -> Figure:
             told(name)
             rows.append(_row(query, sample, databases, scale.rounds))
     return Figure(
-        f"The named queries, {scale.rows:,} audit events in {MONTHS} months, execution time and buffers",
+        f"The named queries, {scale.rows:,} audit events in {scale.months(MONTHS)} months, execution time and buffers",
         "phase 1",
         f"(median of {scale.rounds}, in turns; phase 2 brings indexes, phase 3 months)",
         rows,

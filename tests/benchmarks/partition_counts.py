@@ -29,7 +29,7 @@ _numbers = count()
 
 def measure(scale: Scale, told: Told) -> Figure:
     """Milliseconds of the statements of `get(pk=…)` and `save()`, in databases of equally many sessions."""
-    last, counts = Month.of(timezone.now()), scale.some(COUNTS)
+    last, counts = Month.of(timezone.now()), scale.each(COUNTS)
     calls = CALLS * scale.rounds
     with server_under_alias(ROOMY) as server, ExitStack() as stack:
         migrate(ALIAS, PHASE2)

@@ -29,7 +29,7 @@ def measure(scale: Scale, told: Told) -> Figure:
     been changed since the last one.
     """
     # Its WAL would be counted too.
-    with all_phases(scale.rows, told, {"autovacuum": "off"}) as (_, databases):
+    with all_phases(scale, told, {"autovacuum": "off"}) as (_, databases):
         plain, monthly = databases["phase 2"], databases["phase 3"]
         run(plain, "ALTER TABLE audit_logs DISABLE TRIGGER pam_refuse_change")
         table = Table(connections[monthly], AuditLog)
@@ -46,7 +46,8 @@ def measure(scale: Scale, told: Told) -> Figure:
     )
     rows = statistics.median(one.rows for one in months)
     return Figure(
-        f"A month of `audit_logs`, about {rows:,} of {scale.rows:,} rows in {MONTHS} months, detached and dropped",
+        f"A month of `audit_logs`, about {rows:,} of {scale.rows:,} rows in {scale.months(MONTHS)} months,"
+        " detached and dropped",
         "`DELETE` of its rows from the plain table (its guard taken off) and `VACUUM`",
         f"(median of {len(months)} months, in turns; after a checkpoint, autovacuum off)",
         [

@@ -8,6 +8,8 @@ from django.db import connections
 
 # From so many rows on a run is to be believed; a smaller one only shows that everything works.
 BELIEVED = 100_000
+# Three whole ones between the first and the last: so many are retired.
+FEW_MONTHS = 5
 PHASE1, PHASE2 = "0001_phase1_initial", "0090_phase2_end"
 
 # Gets what is being done now.
@@ -34,9 +36,13 @@ class Scale:
         """How often what takes less is measured."""
         return 5 if self.rows >= BELIEVED else 1
 
-    def some(self, counts: tuple[int, ...]) -> tuple[int, ...]:
-        """Of these numbers of months those that a run compares: a small one leaves out the last, which takes long."""
-        return counts if self.rows >= BELIEVED else counts[:-1]
+    def months(self, wanted: int) -> int:
+        """Over how many months rows lie: in a small run over few, since a month takes as long as thousands of rows."""
+        return wanted if self.rows >= BELIEVED else min(wanted, FEW_MONTHS)
+
+    def each(self, wanted: tuple[int, ...]) -> list[int]:
+        """The numbers of months that a run compares."""
+        return sorted({self.months(count) for count in wanted})
 
 
 def migrate(alias: str, *target: str) -> None:

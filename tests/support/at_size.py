@@ -101,8 +101,15 @@ def cost_of(browser: Client, alias: str, address: str) -> Cost:
     with CaptureQueriesContext(connections[alias]) as captured:
         page = browser.get(address)
     assert page.status_code == 200, address
-    statements = [query["sql"] for query in captured if query["sql"].startswith("SELECT")]
-    return Cost(len(captured), sum(buffers_of(alias, statement) for statement in statements))
+    statements = [query["sql"] for query in captured]
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        buffers = 0
+        for statement in statements:
+            if statement.startswith("SELECT"):
+                buffers += buffers_of(alias, statement)
+            elif statement.startswith("SET LOCAL"):
+                cursor.execute(statement)
+    return Cost(len(statements), buffers)
 
 
 def buffers_of(alias: str, statement: str) -> int:

@@ -9,7 +9,7 @@ from django.db.migrations import Migration
 
 from pam.management.interrupts import sigterm_as_interrupt
 from pam.postgres.errors import INSUFFICIENT_PRIVILEGE, NEXT, MenshunError, build_failed, run_again, sqlstate
-from pam.postgres.half_applied import take_back
+from pam.postgres.half_applied import HalfApplied
 from pam.postgres.locks import is_open
 from pam.postgres.run_lock import exclusive_run
 
@@ -22,12 +22,14 @@ class Command(migrate.Command):
     """
 
     _connection: BaseDatabaseWrapper
+    _half_applied: HalfApplied | None
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
             return
         self._connection = connections[options["database"]]
+        self._half_applied = None
         with run_again(_command(options)):
             try:
                 with sigterm_as_interrupt(), exclusive_run(self._connection):
@@ -54,7 +56,8 @@ class Command(migrate.Command):
         if self.verbosity and action.endswith("apply_start") and not migration.atomic:
             self.stdout.write("")
         if action == "unapply_start" and not fake:
-            take_back(self._connection, migration)
+            self._half_applied = self._half_applied or HalfApplied(self._connection)
+            self._half_applied.take_back(migration)
 
 
 def _command(options: dict[str, Any]) -> str:

@@ -19,6 +19,8 @@ from pam.querysets.reports import AccountRiskQuerySet
 
 DORMANT_DAYS = 90
 RISKY = Q(risk_level__in=[RiskLevel.HIGH, RiskLevel.CRITICAL]) | Q(compliance_status=ComplianceStatus.NON_COMPLIANT)
+# Of the list: what could do most harm comes first.
+ORDER = ("-privileged_roles", "-roles", "key")
 COLUMNS = (
     *("key", "kind", "account_id", "name", "department", "risk_level", "risk_score", "compliance_status"),
     *("last_seen", "roles", "privileged_roles", "is_closed", "is_dormant", "is_risky", "refreshed_at"),
@@ -95,7 +97,11 @@ class AccountRiskReport(Report):
         default_permissions = ("view",)
         indexes = [
             UniqueIndex(fields=["key"], name="uq_report_account_risk"),
-            Index(fields=["-privileged_roles", "-roles", "key"], name="ix_report_account_risk_list"),
+            Index(fields=ORDER, name="ix_report_account_risk_list"),
+            Index(fields=["kind", *ORDER], name="ix_report_account_risk_list_kind"),
+            Index(fields=ORDER, name="ix_report_account_risk_list_open", condition=Q(is_closed=False)),
+            Index(fields=["risk_level", *ORDER], name="ix_report_account_risk_list_risk"),
+            Index(fields=["compliance_status", *ORDER], name="ix_report_account_risk_list_compliance"),
             GinIndex(
                 fields=["name", "department"],
                 name="ix_report_account_risk_search_gin",
