@@ -1,5 +1,6 @@
 """Requests that name another charset than UTF-8, as they come from a web server."""
 
+import re
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +31,13 @@ def application(settings: Any, tmp_path: Path) -> Application:
     settings.STATIC_ROOT = tmp_path
     found: Application = import_module("menshun.wsgi").application
     return found
+
+
+def test_there_is_no_other_way_into_the_site() -> None:
+    """What Django has for web servers does not ask before it fails; ours for WSGI is the only one that uses it."""
+    menshun = Path(import_module("menshun").__path__[0])
+    used = [path.name for path in menshun.rglob("*.py") if re.search(r"get_[aw]sgi_application", path.read_text())]
+    assert used == ["wsgi.py"]
 
 
 def answer(application: Application, content_type: str, method: str) -> str:

@@ -169,10 +169,7 @@ class ExportAdmin(ReadOnlyAdmin):
 
 
 def lines_of(events: QuerySet[Any], kind: Format) -> Iterator[str]:
-    """The text of the file, some lines at a time, at constant memory. `events` are in the order of the list.
-
-    That needs a WSGI server: ASGI would collect all of it first.
-    """
+    """The text of the file, some lines at a time, at constant memory. `events` are in the order of the list."""
     return kind.lines(COLUMNS, JSON_COLUMNS, _rows(events))
 
 

@@ -80,17 +80,22 @@ class TrailedAdmin(RefusalAdmin):
         )
 
     def _change(self, verb: str, row: Any, before: dict[str, Any], after: dict[str, Any]) -> Change:
-        hidden = secrets_of(row)
-        changed = {name for name in {**before, **after} if before.get(name) != after.get(name)} - BOOKKEEPING
-
-        def told(values: dict[str, Any]) -> dict[str, Any] | None:
-            return {name: SECRET if name in hidden else values[name] for name in values if name in changed} or None
-
-        return Change(row, self.sentence(verb, row), told(before), told(after))
+        return change_of(row, self.sentence(verb, row), before, after)
 
     def sentence(self, verb: str, row: Any) -> str:
         """In words: `Assignment changed: Reports Reader for ann@example.com`."""
         return f"{self.noun.capitalize()} {verb}: {row}"
+
+
+def change_of(row: models.Model, description: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
+    """What became of a row that held `before` and holds `after`, without its secrets; `description` is in words."""
+    hidden = secrets_of(row)
+    changed = {name for name in {**before, **after} if before.get(name) != after.get(name)} - BOOKKEEPING
+
+    def told(values: dict[str, Any]) -> dict[str, Any] | None:
+        return {name: SECRET if name in hidden else values[name] for name in values if name in changed} or None
+
+    return Change(row, description, told(before), told(after))
 
 
 def values_of(row: models.Model) -> dict[str, Any]:
