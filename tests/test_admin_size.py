@@ -218,8 +218,8 @@ def as_text(found: list[Judged], what: str, many: int) -> str:
         f"against {FEW_ROWS:,}, with audit events and sessions in 84 months both times. Buffers are pages of 8 kB that",
         "the queries read, found in memory or not. Beside a ratio above 2 stands why; the test has a bound for each.",
         "",
-        f"Of {len(found)} pages, {len(found) - len(dear)} cost at most twice as much. {few} find so few of the few rows",
-        "that they show or count less of them; they cost at most twice what their list costs without a filter.",
+        f"Of {len(found)} pages, {len(found) - len(dear)} cost at most twice as much. {few} find so few of the few",
+        "rows that they show or count less; they cost at most twice what their list costs without a filter.",
         f"{len(dear) - few} have another reason, and a bound of their own.",
     ]
     for table in dict.fromkeys(one.table for one in found):
