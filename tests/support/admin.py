@@ -22,6 +22,11 @@ def url(model: type[models.Model], page: str, row: models.Model | None = None) -
     return reverse(name, args=[row.pk] if row else [])
 
 
+def found(client: Client, model: type[models.Model], **parameters: str) -> list[Any]:
+    """The rows that a list shows to these parameters."""
+    return list(client.get(url(model, "changelist"), parameters).context["cl"].result_list)
+
+
 def open_form(client: Client, address: str) -> dict[str, Any]:
     """What the form at this address sends back, name by name, when nobody touches it."""
     return open_page(client.get(address))
