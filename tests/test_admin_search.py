@@ -20,7 +20,7 @@ from pam.models import (
     ServiceIdentity,
     Session,
 )
-from tests.support.admin import sign_in
+from tests.support.admin import found, sign_in
 from tests.support.rows import make
 
 pytestmark = pytest.mark.django_db
