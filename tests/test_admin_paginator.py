@@ -1,6 +1,7 @@
 """Lists of many rows: counted up to a limit, then guessed; no page is reached by skipping a whole table."""
 
 import math
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -8,9 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from pam.admin.paginator import CappedPaginator
-from pam.models import AuditLog
+from pam.models import AuditLog, PrivilegedUser
 from tests.support.admin import sign_in, url
-from tests.support.rows import build
+from tests.support.rows import build, make
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,43 @@ def test_the_last_page_of_what_is_dear_to_count_says_how_many_there_are(monkeypa
 
     assert str(CappedPaginator(everything, 50, wanted=3).count) == "123"
     assert str(CappedPaginator(everything, 50, wanted=4).count) == "123", "there is no such page"
+
+
+def test_what_goes_away_between_the_keys_and_their_rows_makes_no_last_page() -> None:
+    users = sorted((make(PrivilegedUser) for _ in range(8)), key=lambda user: user.pk)
+    pages = CappedPaginator(PrivilegedUser.objects.order_by("pk"), 3, wanted=2)
+
+    def delete(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if " IN (" in sql:
+            with connection.cursor() as cursor:
+                cursor.cursor.execute(
+                    "UPDATE privileged_users SET is_deleted = true, deleted_at = now() WHERE id = %s", [users[4].pk]
+                )
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(delete):
+        rows = pages.page(2)
+    assert (list(rows), rows.has_next()) == ([users[3], users[5]], True)
+
+
+@pytest.mark.parametrize("page", ["9" * 5000, " 3", "٣", "0", "-1", "x", ""])
+def test_the_number_of_a_page_is_read_as_django_reads_it(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CappedPaginator, "dear", 0.0)
+    AuditLog.objects.bulk_create(build(AuditLog) for _ in range(123))
+    browser = sign_in()
+    response = browser.get(LIST, {"p": page})
+    try:
+        wanted = int(page)
+    except ValueError:
+        wanted = 1
+    if wanted < 1:
+        assert response.status_code == 302
+    else:
+        assert response.context["cl"].page_num == wanted
+        assert len(response.context["cl"].result_list) == (23 if wanted == 3 else 50)
+    asked = {"app_label": "pam", "model_name": "session", "field_name": "user", "term": "", "page": page}
+    known = wanted == 1 and page != "x" and not page.startswith("9")
+    assert browser.get("/admin/autocomplete/", asked).status_code == (200 if known else 404)
 
 
 def test_the_list_says_so_and_reads_one_page(browser: Client, rows: int) -> None:

@@ -50,18 +50,19 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     def page(self, number: Any) -> Page[Any]:
         """As Django's, with the rows of the wanted page as they were read for the count."""
         number = self.validate_number(number)
-        rows = self._rows if number == self.wanted else self._read(number)
-        return Page(rows[: self.per_page], number, self)
+        rows, _ = self._wanted_page if number == self.wanted else self._read(number)
+        return Page(rows, number, self)
 
     @cached_property
     def count(self) -> int:
         """The number of rows, or MoreThan."""
         before = (self.wanted - 1) * self.per_page
-        if not self._rows and before:
+        rows, has_more = self._wanted_page
+        if not (rows or has_more) and before:
             return self._count(before)
         sure = before + self.per_page
-        if len(self._rows) <= self.per_page:
-            return before + len(self._rows)
+        if not has_more:
+            return before + len(rows)
         cost, guess = self._expected()
         if sure < self.most and cost <= self.dear:
             sure = self.most
@@ -71,23 +72,25 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return MoreThan(sure, guess, self.most)
 
     @cached_property
-    def _rows(self) -> list[Any]:
+    def _wanted_page(self) -> tuple[list[Any], bool]:
         return self._read(self.wanted)
 
-    def _read(self, number: int) -> list[Any]:
-        """The rows of a page, and one more if there is one.
+    def _read(self, number: int) -> tuple[list[Any], bool]:
+        """The rows of a page, and whether there is one more.
 
         A whole page is asked for however few rows there are: told that one is enough, the planner would read on until
         it meets that one, and leave the index of a search alone. What OFFSET skips is skipped in an index that ends in
         the key, where there is one. Not in months: there a key alone would be looked for in each of them, and rows lie
-        as their time goes.
+        as their time goes. Of rows that go away between the keys and them, a page holds fewer, and is no last page.
         """
         first = (number - 1) * self.per_page
         page = slice(first, first + self.per_page + 1)
         rows = self.object_list
         if number == 1 or issubclass(rows.model, MonthlyModel):
-            return list(rows[page])
-        return list(rows.filter(pk__in=list(rows.values_list("pk", flat=True)[page])))
+            found = list(rows[page])
+            return found[: self.per_page], len(found) > self.per_page
+        keys = list(rows.values_list("pk", flat=True)[page])
+        return list(rows.filter(pk__in=keys[: self.per_page])), len(keys) > self.per_page
 
     def _count(self, most: int) -> int:
         """The number of rows, or one more than `most`."""

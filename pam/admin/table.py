@@ -82,9 +82,11 @@ class TableAdmin(BoundedAdmin):
 
     def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         """It reads the page that is asked for, by a list or by autocomplete, which call its number differently."""
-        number = request.GET.get("page" if is_autocomplete(request) else PAGE_VAR, "")
-        wanted = int(number) if number.isdecimal() and int(number) else 1
-        return self.paginator(*args, wanted=wanted, **options)
+        try:
+            wanted = int(request.GET.get("page" if is_autocomplete(request) else PAGE_VAR, 1))
+        except ValueError:
+            wanted = 1  # as Django takes it, or it tells that there is no such page
+        return self.paginator(*args, wanted=max(wanted, 1), **options)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """A question has an order of its own, which its index has."""
