@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import authenticate
@@ -55,7 +56,10 @@ class StaffSite(admin.AdminSite):
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method != "POST":
-            return super().login(request, extra_context)  # whoever only looks at the form costs the database nothing
+            # Whoever only looks at the form costs the database nothing; who brings a session is looked for.
+            shown = super().login
+            has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
+            return (_unless_busy(shown) if has_session else shown)(request, extra_context)
         return _unless_busy(self._sign_in)(request, extra_context)
 
     def _sign_in(self, request: HttpRequest, extra_context: Any) -> HttpResponse:

@@ -123,7 +123,7 @@ def test_a_question_is_read_along_its_index_unless_trigrams_find_it(
     seen = []
     read = CappedPaginator._read
 
-    def watched(self: CappedPaginator, number: int) -> list[Any]:
+    def watched(self: CappedPaginator, number: int) -> tuple[list[Any], bool]:
         seen.append(setting("enable_bitmapscan"))
         return read(self, number)
 

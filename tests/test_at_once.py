@@ -136,10 +136,12 @@ def test_whatever_needs_a_table_that_somebody_has_for_himself_is_not_done_and_to
             ("/admin/logout/", {}),
         ],
         "privileged_users": [(edit, form), (duty, {**asked, "reason": "Ticket 4711"})],
+        "django_session": [(edit, form)],
     }
     gets = {
         "audit_logs": [url(AuditLog, "changelist"), edit],
         "privileged_users": [duty, edit, url(Session, "change", session_row)],
+        "django_session": ["/admin/login/", duty],
     }
     before = [stored(user), stored(ann), AuditLog.objects.count()]
     with connections[live].cursor() as cursor:

@@ -113,7 +113,15 @@ def test_the_cure_builds_the_indexes_that_are_missing(migrated, caplog):
     assert findings(migrated, first_month(migrated)) == []
 
 
-@pytest.mark.parametrize("index", ["ix_audit_logs_search_gin", "ix_credentials_list", "ix_credentials_search_gin"])
+@pytest.mark.parametrize(
+    "index",
+    [
+        "ix_audit_logs_search_gin",
+        "ix_credentials_list",
+        "ix_credentials_search_gin",
+        "ix_credential_rotations_list_done",
+    ],
+)
 def test_the_cure_of_a_missing_index_applies_no_phase_that_is_not_there(phase2, index):
     with connections[phase2].cursor() as cursor:
         cursor.execute(f"DROP INDEX {index}")

@@ -115,6 +115,16 @@ def test_what_an_interrupted_run_left_goes_before_the_way_back(migrated: str, le
     assert views(migrated).keys() == VIEWS
 
 
+def test_one_that_was_dropped_by_hand_is_in_nobodys_way(migrated: str) -> None:
+    """Its indexes, which are of both phases, went with it."""
+    query(migrated, "DROP MATERIALIZED VIEW report_account_risk")
+    migrate(migrated, "pam", "0002_phase2_begin")
+    migrate(migrated, "pam", "0013_phase3_extended_statistics")
+    assert views(migrated) == {}
+    migrate(migrated)
+    assert views(migrated).keys() == VIEWS
+
+
 def test_a_run_that_was_interrupted_goes_on(migrated: str) -> None:
     before = views(migrated)
     query(migrated, "DROP MATERIALIZED VIEW report_audit_events")

@@ -10,7 +10,7 @@ from pam.postgres.inventory import Part, TableParts
 
 # Without one of these, queries are slower and nothing else.
 ONLY_SPEED = ("index", "statistics")
-SEARCH = "0023_search_indexes"
+SEARCH, REPORT_SEARCH, ROTATIONS = "0023_search_indexes", "0024_report_search_index", "0025_rotation_list_index"
 # Migrations that accept what is there and build the rest concurrently, on each month as well, when they are run again:
 # the one before each, to which the record goes back for that, and the one to run to where not all phases are wanted.
 RUN_AGAIN = {
@@ -18,6 +18,7 @@ RUN_AGAIN = {
     "0005_phase2_unique_constraints": ("0004_phase2_advanced_indexes", "0090_phase2_end"),
     "0022_list_indexes": ("0021_duty_permissions", "0022_list_indexes"),
     SEARCH: ("0022_list_indexes", SEARCH),
+    ROTATIONS: ("0022_list_indexes", ROTATIONS),
 }
 OPERATOR_CLASS = re.compile(r"\S+\.(gin_trgm_ops)")
 TROUBLES = {
@@ -93,8 +94,8 @@ def _make(migration: str, applied: Collection[str], alias: str) -> str:
     if migration not in RUN_AGAIN:
         return f"Make it as it is printed by: python manage.py sqlmigrate pam {migration} --database {alias}"
     before, last = RUN_AGAIN[migration]
-    # With the others goes the record of the last one.
-    to = [last, SEARCH] if SEARCH in applied and last != SEARCH else [last]
+    # With that record goes the one of those that build upon it.
+    to = [last, *(one for one in (SEARCH, REPORT_SEARCH, ROTATIONS) if one in applied and one != last)]
     targets = [""] if any(name.endswith("_all_phases") for name in applied) else [f" pam {name}" for name in to]
     run = " && ".join(f"python manage.py migrate{target} --database {alias}" for target in targets)
     if migration not in applied:

@@ -29,7 +29,7 @@ from pam.workload import QUERIES
 # For a look at the catalog, and for reading one index as a whole where pgstattuple is installed.
 TIMEOUT_MS = 60_000
 # The migrations that made what the lists of the admin are ordered, filtered and searched by.
-LISTS = ("0022_list_indexes", "0023_search_indexes")
+LISTS = ("0022_list_indexes", "0023_search_indexes", "0025_rotation_list_index")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _tables(connection: BaseDatabaseWrapper) -> tuple[list[Relation], list[str]]
         table = catalog.relation(connection, connection.ops.quote_name(model._meta.db_table))
         if table is not None and table.kind in (catalog.PLAIN, catalog.PARTITIONED):
             tables.append(table)
-        # What a view has an index for is its refresh.
+        # What a view has an index for is its refresh, and its list.
         elif model._meta.managed and not model._meta.proxy and not issubclass(model, PostgresViewModel):
             missing.append(f"Not looked at: there is no table {model._meta.db_table} in this session's search_path.")
     if not tables:

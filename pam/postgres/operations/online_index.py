@@ -6,8 +6,10 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.migrations.state import ProjectState
+from psqlextra.models import PostgresMaterializedViewModel
 
 from pam.postgres import online_index
+from pam.postgres.errors import TableMissing
 from pam.postgres.index_spec import IndexSpec
 from pam.postgres.operations import reviewed_sql
 
@@ -49,14 +51,21 @@ def drop(
     state: ProjectState,
     index: AnyIndex,
 ) -> None:
-    """Make sure that the operation's model has the index no more, or print how, for `sqlmigrate`."""
+    """Make sure that the operation's model has the index no more, or print how, for `sqlmigrate`.
+
+    Who dropped a view by hand, as an obstacle may ask him to, dropped its indexes with it.
+    """
     spec = _allowed_spec(operation, app_label, schema_editor, state, index)
     if spec is None:
         return
     if schema_editor.collect_sql:
         reviewed_sql.show_drop(schema_editor, spec.table, schema_editor.quote_name(spec.name))
-    else:
+        return
+    try:
         online_index.remove_index(schema_editor.connection, spec)
+    except TableMissing:
+        if not issubclass(state.apps.get_model(app_label, operation.model_name), PostgresMaterializedViewModel):
+            raise
 
 
 def _allowed_spec(
