@@ -2,16 +2,13 @@
 
 import pytest
 from django.db import connections
-from django.db.models import F, Func, Index
 
 from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
-from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
 from tests.support.databases import session
-from tests.support.indexes import index_validity
-from tests.support.threads import actor, failure_of, until, writers
+from tests.support.threads import actor, failure_of, writers
 from tests.support.toy_report import ADD, BEFORE, FILLED, report
 
 QUICK = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
@@ -67,43 +64,4 @@ def test_the_way_back_makes_no_reader_queue(database, partitioned, brief):
         assert isinstance(error, LockUnavailable)
         assert reading.info.backend_pid in [holder.pid for holder in error.holders]
     assert served > 0
-    assert report(database) == FILLED
-
-
-def test_an_index_that_falls_to_a_refresh_is_built_again_behind_it(database, caplog):
-    """The refresh begins during the build: it waits for the build, which waits in the end for what the refresh sees."""
-    toys.make_table(database)
-    toys.forwards(database, ADD, BEFORE)
-    after = BEFORE.clone()
-    ADD.state_forwards(toys.APP, after)
-    add = AddIndexConcurrently("ToyReport", Index(Func(F("number"), function="public.slow"), name="ix_report_toys"))
-
-    def build() -> None:
-        with connections[database].cursor() as cursor:
-            cursor.execute("SET deadlock_timeout = '10ms'")
-        toys.forwards(database, add, after)
-
-    def refresh() -> None:
-        with connections[database].cursor() as cursor:
-            cursor.execute("SET deadlock_timeout = '1min'; SET lock_timeout = '1min'")
-            cursor.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY report_toys")
-
-    with session(database) as other, other.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION slow(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql"
-            " AS 'BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(4711); RETURN $1; END';"
-            " SELECT pg_advisory_lock(4711)"
-        )
-
-        def waits(kind: str) -> bool:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = %s AND NOT granted", [kind])
-            return bool(cursor.fetchone() == (1,))
-
-        with actor(build):
-            until(lambda: waits("advisory"), "the build is under way")
-            with actor(refresh):
-                until(lambda: waits("relation"), "the refresh waits for the build")
-                cursor.execute("SELECT pg_advisory_unlock(4711)")
-    assert "ix_report_toys on public.report_toys: built again after a deadlock" in caplog.text
-    assert index_validity(database, "ix_report_toys%") == {"ix_report_toys": True}
     assert report(database) == FILLED

@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Index, Relation
-from pam.postgres.errors import DEADLOCK_DETECTED, BuildFailed, LockUnavailable, NameTaken, build_failed, sqlstate
+from pam.postgres.errors import BuildFailed, LockUnavailable, NameTaken, build_failed
 from pam.postgres.index_spec import IndexSpec, create_sql, require_free, require_same
 from pam.postgres.locks import CALM, HOUR_MS, is_open, timeouts, with_retries
 from pam.postgres.long_statement import execute_long
@@ -30,26 +30,12 @@ DROP = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}")
 
 
 def ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
-    """Make sure that the plain `table`, or materialized view, has the index `spec` under `name`, valid.
+    """Make sure that the plain `table` has the index `spec` under `name`, valid.
 
     A valid one of the same definition is accepted, an INVALID one is dropped and built again. Lock on the table while
-    it builds: SHARE UPDATE EXCLUSIVE, which no reader or writer waits for. A refresh of a view that begins during the
-    build waits for it, and in the end the build for what that refresh sees: a build that the server ends for such a
-    deadlock is begun again, behind the refresh. Raises NameTaken before anything is changed, LockUnavailable,
-    BuildFailed.
+    it builds: SHARE UPDATE EXCLUSIVE, which no reader or writer waits for. Raises NameTaken before anything is changed,
+    LockUnavailable, BuildFailed.
     """
-    for attempt in range(1, CALM.attempts + 1):
-        try:
-            _ensure(connection, spec, table, name)
-        except BuildFailed as error:
-            if attempt == CALM.attempts or error.__cause__ is None or sqlstate(error.__cause__) != DEADLOCK_DETECTED:
-                raise
-            logger.warning("%s on %s: built again after a deadlock", name, table)
-        else:
-            return
-
-
-def _ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
     _reserve(connection, table)
     found = catalog.index(connection, table.schema, name)
     if found and found.is_valid:
