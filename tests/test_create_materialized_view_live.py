@@ -2,13 +2,16 @@
 
 import pytest
 from django.db import connections
+from django.db.models import F, Func, Index
 
 from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
+from pam.postgres.operations import AddIndexConcurrently
 from tests.support import toys
 from tests.support.databases import session
-from tests.support.threads import actor, failure_of, writers
+from tests.support.indexes import index_validity
+from tests.support.threads import actor, failure_of, until, writers
 from tests.support.toy_report import ADD, BEFORE, FILLED, report
 
 QUICK = Patience(lock_timeout_ms=50, attempts=2, first_pause=0.01, longest_pause=0.01)
@@ -64,4 +67,40 @@ def test_the_way_back_makes_no_reader_queue(database, partitioned, brief):
         assert isinstance(error, LockUnavailable)
         assert reading.info.backend_pid in [holder.pid for holder in error.holders]
     assert served > 0
+    assert report(database) == FILLED
+
+
+def test_an_index_is_built_beside_readers_and_behind_a_refresh(database):
+    """Who reads the view does not wait for the build, whatever it reads as of; a refresh does."""
+    toys.make_table(database)
+    toys.forwards(database, ADD, BEFORE)
+    after = BEFORE.clone()
+    ADD.state_forwards(toys.APP, after)
+    add = AddIndexConcurrently("ToyReport", Index(Func(F("number"), function="public.slow"), name="ix_report_toys"))
+    with session(database) as other, other.cursor() as cursor, session(database) as old, old.cursor() as reader:
+        cursor.execute(
+            "CREATE FUNCTION slow(bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql"
+            " AS 'BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(4711); RETURN $1; END';"
+            " SELECT pg_advisory_lock(4711)"
+        )
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM report_toys")
+
+        def waits(kind: str) -> bool:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = %s AND NOT granted", [kind])
+            return bool(cursor.fetchone() == (1,))
+
+        def refresh() -> None:
+            with connections[database].cursor() as refreshing:
+                refreshing.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY report_toys")
+
+        with actor(lambda: toys.forwards(database, add, after)) as build:
+            until(lambda: waits("advisory"), "the build is under way")
+            with actor(refresh):
+                until(lambda: waits("relation"), "the refresh waits for the build")
+                reader.execute("SET lock_timeout = 100")
+                reader.execute("SELECT count(*) FROM report_toys")
+                cursor.execute("SELECT pg_advisory_unlock(4711)")
+            until(build.done, "the build waits for no older transaction")
+    assert index_validity(database, "ix_report_toys%") == {"ix_report_toys": True}
     assert report(database) == FILLED

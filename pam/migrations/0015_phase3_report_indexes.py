@@ -1,6 +1,6 @@
 """What the lists of reports are ordered and filtered by: a page is found without reading and sorting the whole view.
 
-Interrupted, it is simply run again.
+On a view the operation builds plainly: that hinders no reader either. Interrupted, it is simply run again.
 """
 
 from django.db import migrations

@@ -1,6 +1,6 @@
 """What accounts are searched by in their report. It needs the report and the trigrams' extension, and goes with either.
 
-Interrupted, it is simply run again.
+On a view the operation builds plainly: that hinders no reader either. Interrupted, it is simply run again.
 """
 
 from django.db import migrations

@@ -30,11 +30,11 @@ DROP = sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {index}")
 
 
 def ensure(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
-    """Make sure that the plain `table` has the index `spec` under `name`, valid.
+    """Make sure that the plain `table`, or materialized view, has the index `spec` under `name`, valid.
 
     A valid one of the same definition is accepted, an INVALID one is dropped and built again. Lock on the table while
-    it builds: SHARE UPDATE EXCLUSIVE, which no reader or writer waits for. Raises NameTaken before anything is changed,
-    LockUnavailable, BuildFailed.
+    it builds: SHARE UPDATE EXCLUSIVE, which no reader or writer waits for; on a view SHARE, which only a refresh waits
+    for. Raises NameTaken before anything is changed, LockUnavailable, BuildFailed.
     """
     _reserve(connection, table)
     found = catalog.index(connection, table.schema, name)
@@ -80,7 +80,10 @@ def drop(connection: BaseDatabaseWrapper, table: Relation, index: Index, *, lock
 
 def _create(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, name: str) -> None:
     started = time.monotonic()
-    statement = create_sql(connection, spec, name, table.identifier, concurrently=True)
+    # A view has readers only, whom a plain build hinders as little: and that one waits for no older transaction, cannot
+    # fall to a deadlock with a refresh, and is there whole or not at all.
+    concurrently = table.kind != catalog.MATERIALIZED
+    statement = create_sql(connection, spec, name, table.identifier, concurrently=concurrently)
     try:
         _run_long(connection, statement, name, HOUR_MS)
     except Error as error:

@@ -39,7 +39,10 @@ def build(
         return
     if schema_editor.collect_sql:
         name = schema_editor.quote_name(spec.name)
-        reviewed_sql.show_build(schema_editor, spec.create(name, spec.table, concurrently=True), spec.table, name)
+        if _is_of_view(operation, app_label, state):
+            reviewed_sql.show_build_of_view(schema_editor, spec.create(name, spec.table), spec.table)
+        else:
+            reviewed_sql.show_build(schema_editor, spec.create(name, spec.table, concurrently=True), spec.table, name)
     else:
         online_index.ensure_index(schema_editor.connection, spec)
 
@@ -64,8 +67,12 @@ def drop(
     try:
         online_index.remove_index(schema_editor.connection, spec)
     except TableMissing:
-        if not issubclass(state.apps.get_model(app_label, operation.model_name), PostgresMaterializedViewModel):
+        if not _is_of_view(operation, app_label, state):
             raise
+
+
+def _is_of_view(operation: IndexOperation, app_label: str, state: ProjectState) -> bool:
+    return issubclass(state.apps.get_model(app_label, operation.model_name), PostgresMaterializedViewModel)
 
 
 def _allowed_spec(

@@ -26,6 +26,17 @@ def show_build(schema_editor: BaseDatabaseSchemaEditor, statement: str, table: s
     show_session_reset(schema_editor)
 
 
+def show_build_of_view(schema_editor: BaseDatabaseSchemaEditor, statement: str, view: str) -> None:
+    """Print the build of an index of a materialized view that has none of this name yet."""
+    show_session_timeouts(schema_editor)
+    show(
+        schema_editor,
+        statement,
+        f"Lock: SHARE on {view} for the whole build, which grows with rows. No reader waits; a refresh does.",
+    )
+    show_session_reset(schema_editor)
+
+
 def show_drop(schema_editor: BaseDatabaseSchemaEditor, table: str, name: str) -> None:
     """Print a concurrent drop as it runs in the plain case: a table without partitions."""
     show_session_timeouts(schema_editor)
