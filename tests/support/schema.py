@@ -16,7 +16,10 @@ SELECT 'class', name, concat_ws(' ', relkind, relreplident, relrowsecurity, relp
     obj_description(ours.oid, 'pg_class')
 FROM ours LEFT JOIN pg_tablespace s ON s.oid = reltablespace
 UNION ALL SELECT 'column', name || '.' || attname, concat_ws(' ', format_type(atttypid, atttypmod), attnotnull,
-    attstorage, attcompression, attstattarget, attoptions, attacl, attislocal, attinhcount, attgenerated, attidentity),
+    attstorage, attcompression, attstattarget,
+    -- Not what the server keeps among them for itself, such as pg_attver of 15.20.
+    ARRAY(SELECT o FROM unnest(attoptions) o WHERE NOT starts_with(o, 'pg_')),
+    attacl, attislocal, attinhcount, attgenerated, attidentity),
     pg_get_expr(adbin, adrelid), col_description(attrelid, attnum)
 FROM ours JOIN pg_attribute ON attrelid = ours.oid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attnum > 0 AND NOT attisdropped

@@ -3,12 +3,20 @@
 from typing import Any
 
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations import Migration
 
 from pam.management.interrupts import sigterm_as_interrupt
-from pam.postgres.errors import INSUFFICIENT_PRIVILEGE, NEXT, MenshunError, build_failed, run_again, sqlstate
+from pam.postgres.errors import (
+    INSUFFICIENT_PRIVILEGE,
+    NEXT,
+    QUERY_CANCELED,
+    MenshunError,
+    build_failed,
+    run_again,
+    sqlstate,
+)
 from pam.postgres.half_applied import HalfApplied
 from pam.postgres.locks import is_open
 from pam.postgres.run_lock import exclusive_run
@@ -39,8 +47,10 @@ class Command(migrate.Command):
                     f"Interrupted. What is recorded stays, the step at work does not count. {NEXT}"
                 ) from error
             except Error as error:
-                connected = is_open(self._connection)
-                if connected and sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                # Django has connected anew where the server ended within a transaction; that error has no SQLSTATE.
+                lost = isinstance(error, OperationalError) and sqlstate(error) is None
+                connected = is_open(self._connection) and not lost
+                if connected and sqlstate(error) not in (INSUFFICIENT_PRIVILEGE, QUERY_CANCELED):
                     raise
                 # While Django itself was at work, say, which records what is applied.
                 raise build_failed(error, "Migrating", connected) from error

@@ -1,9 +1,11 @@
 -- What a table looks like, read before it is moved. Each takes ACCESS SHARE on catalog tables only.
 
 -- name: columns
--- The columns, in order: name, type, generated or identity, statistics target, and options such as n_distinct.
+-- The columns, in order: name, type, generated or identity, statistics target, and options such as n_distinct, without
+-- what the server keeps among them for itself (from 15.20 on pg_attver, which says when a column was made).
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity::text,
-    coalesce(a.attstattarget, -1)::int, coalesce(a.attoptions, '{}')
+    coalesce(a.attstattarget, -1)::int,
+    ARRAY(SELECT o FROM pg_catalog.unnest(a.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_'))
 FROM pg_catalog.pg_attribute a
 WHERE a.attrelid = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
@@ -122,7 +124,8 @@ SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
             UNION ALL SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.conrelid = %(table)s
             UNION ALL SELECT t.oid FROM pg_catalog.pg_trigger t WHERE t.tgrelid = %(table)s)),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attisdropped,
-            a.attacl, a.attoptions, a.attstattarget, a.attstorage, a.attcompression), ',' ORDER BY a.attnum)
+            a.attacl, ARRAY(SELECT o FROM pg_catalog.unnest(a.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_')),
+            a.attstattarget, a.attstorage, a.attcompression), ',' ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = %(table)s AND a.attnum > 0),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)), ',' ORDER BY d.adnum)
         FROM pg_catalog.pg_attrdef d WHERE d.adrelid = %(table)s),
