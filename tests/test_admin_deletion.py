@@ -12,7 +12,7 @@ from pam.models import PrivilegedUser, RoleAssignment, Session
 from tests.support.admin import sign_in, told, url
 from tests.support.rows import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pam.models import (
 from tests.support.admin import errors, open_form, sign_in, url
 from tests.support.rows import CLOCK, make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 BOOKKEEPING = {"updated_at", "updated_by", "version"}
 

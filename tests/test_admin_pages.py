@@ -23,7 +23,7 @@ from pam.querysets.search import MOST_WORDS
 from tests.support.admin import open_form, sign_in, told, url
 from tests.support.rows import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 EDITABLE: list[Any] = [PrivilegedUser, DirectoryRole, ServiceIdentity, Credential, CredentialRotation, RoleAssignment]
 TABLES: list[Any] = [*EDITABLE, Session, AuditLog]

@@ -15,7 +15,7 @@ from tests.support.admin import sign_in, url
 from tests.support.at_size import buffers_of
 from tests.support.rows import CLOCK, make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PARTS = {RoleAssignment: "Role assignments", Session: "Sessions", AuditLog: "Last events"}
 

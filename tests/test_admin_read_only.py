@@ -12,7 +12,7 @@ from pam.models.reports import REPORTS
 from tests.support.admin import sign_in, url
 from tests.support.rows import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 DIGEST = "abcdef0123456789" * 4
 

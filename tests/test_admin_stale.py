@@ -11,7 +11,7 @@ from pam.models import DirectoryRole, PrivilegedUser, RoleAssignment
 from tests.support.admin import errors, open_form, sign_in, told, url
 from tests.support.rows import CLOCK, make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture
