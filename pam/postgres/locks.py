@@ -254,7 +254,8 @@ def with_table_locks(
 def with_locks(connection: BaseDatabaseWrapper, wanted: list[tuple[Relation, str]], action: Callable[[], T]) -> T:
     """As `with_table_locks`, with a mode for each table (alone, without partitions), asked for in this order.
 
-    Referenced tables stand first, so that who waits for them holds nothing that others wait for.
+    What nobody uses stands first, then referenced tables, so that who waits for them holds nothing that others wait
+    for. An autovacuum may be at work on what nobody uses.
     """
     return _with_locks(connection, wanted, action, ONLY)
 
@@ -274,10 +275,13 @@ def _with_locks(
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             if is_outermost:
                 cursor.execute(READ_COMMITTED)
-            _limit_waits(cursor, CALM)
+            _limit_waits(cursor, CALM.lock_timeout_ms)
             cursor.execute(lock_statement([table for table, _ in wanted], "SHARE UPDATE EXCLUSIVE", scope))
-            _limit_waits(cursor, BRIEF)
+            began = time.monotonic()
             for mode, group in groupby(wanted, key=itemgetter(1)):
+                # Who waits for the first of them waits for all: together they have the time of one.
+                waited_ms = int((time.monotonic() - began) * 1000)
+                _limit_waits(cursor, max(1, BRIEF.lock_timeout_ms - waited_ms))
                 cursor.execute(lock_statement([table for table, _ in group], mode, scope))
             return action()
 
@@ -297,5 +301,5 @@ def lock_script(wanted: list[tuple[Relation, str]]) -> Iterator[sql.Composable]:
         yield lock_statement([table for table, _ in group], mode)
 
 
-def _limit_waits(cursor: CursorWrapper, patience: Patience) -> None:
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience.lock_timeout_ms)])
+def _limit_waits(cursor: CursorWrapper, most_ms: int) -> None:
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(most_ms)])

@@ -107,7 +107,7 @@ def _detach_concurrently(
 def drop_detached(connection: BaseDatabaseWrapper, table: Relation, name: str) -> None:
     """Drop the table `name`, a month that we detached from `table`, and its rows. It is gone for good.
 
-    First its foreign keys, then the table. Locks: ACCESS EXCLUSIVE on the referenced tables and on this one, asked for
+    First its foreign keys, then the table. Locks: ACCESS EXCLUSIVE on this one and on the referenced tables, asked for
     briefly, held for a moment; then on this one alone, while its files are removed. Raises NotOurs, StillUsed,
     LockUnavailable.
     """
@@ -123,8 +123,7 @@ def drop_detached(connection: BaseDatabaseWrapper, table: Relation, name: str) -
             sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(found.identifier, sql.Identifier(key.name))
             for key in keys
         ]
-        wanted = [(key.references, "ACCESS EXCLUSIVE") for key in keys]
-        wanted.append((found, "ACCESS EXCLUSIVE"))
+        wanted = [(table, "ACCESS EXCLUSIVE") for table in (found, *(key.references for key in keys))]
         with_locks(connection, wanted, partial(execute, connection, loosen))
     drop = [sql.SQL("DROP TABLE {}").format(found.identifier)]
     try:

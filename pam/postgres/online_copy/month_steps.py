@@ -33,6 +33,7 @@ def new_months(move: Move, dress: Dress, span: Span) -> list[Step]:
                 ),
                 facts.has_constraint(move.target, key.name),
                 locks=(Lock(key.references, "SHARE ROW EXCLUSIVE"),),
+                own=(move.target,),
             )
             for key in dress.foreign_keys
         ),
@@ -130,6 +131,7 @@ def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str, comment
         ),
         facts.has_constraint(table, key.name),
         locks=(Lock(key.references, "SHARE ROW EXCLUSIVE"),),
+        own=(table,),
         lane=lane,
     )
     yield Step(
@@ -144,10 +146,13 @@ def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str, comment
 
 def _attach(move: Move, dress: Dress, table: Relation, bound: sql.Composable, month: Month | None) -> Step:
     referenced = {key.references.oid: key.references for key in dress.foreign_keys}
+    # To take a month from beside a default partition is to lock that too.
+    default = build.partition(move, build.DEFAULT_SUFFIX)
     return Step(
         f"attach {table}",
         tuple(build.attach(move, table.identifier, bound, proved=month is not None)),
         facts.is_partition_of(move.target, table.identifier),
         # A month that has the foreign key is adopted: the server drops its triggers on the referenced table.
         locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in referenced.values()),
+        own=(move.target, move.stage, table.identifier, *([] if month is None else [default])),
     )

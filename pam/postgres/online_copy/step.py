@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres.catalog import Relation
+from pam.postgres import catalog
+from pam.postgres.catalog import PLAIN, Relation
 from pam.postgres.locks import BRIEF, lock_script, with_locks
 from pam.postgres.online_copy.build import execute
 
@@ -40,15 +41,18 @@ class Step:
     """One step, and all that is to be known of it beforehand.
 
     `locks` are those on tables in use, the referenced ones first; `grows` is what the time grows with for which they
-    are held: "rows", "months", or nothing. `done` is a query for one bool. Steps that follow each other and name a
-    `lane` are run side by side, those of one lane in their order. `serial`: no parallel workers of the server help it,
-    as other lanes keep the processors busy. `action` runs where the statements alone are not all.
+    are held: "rows", "months", or nothing. `own` are tables that nobody uses and that the statements lock too: they
+    are taken before the others, as an autovacuum may be at work there. `done` is a query for one bool. Steps that
+    follow each other and name a `lane` are run side by side, those of one lane in their order. `serial`: no parallel
+    workers of the server help it, as other lanes keep the processors busy. `action` runs where the statements alone
+    are not all.
     """
 
     name: str
     statements: tuple[sql.Composable, ...]
     done: sql.Composable
     locks: tuple[Lock, ...] = ()
+    own: tuple[sql.Identifier, ...] = ()
     grows: str = ""
     lane: str = ""
     serial: bool = False
@@ -76,11 +80,16 @@ class Step:
         elif not self.in_transaction:
             self._execute(connection)
         elif self.strong_locks:
-            with_locks(connection, self.strong_locks, partial(execute, connection, self.statements))
+            wanted = [*self._own_locks(connection), *self.strong_locks]
+            with_locks(connection, wanted, partial(execute, connection, self.statements))
         else:
             # Its commit reaches the disk: VACUUM marks no row as visible to all whose commit may yet be lost.
             with transaction.atomic(using=connection.alias):
                 self._execute(connection)
+
+    def _own_locks(self, connection: BaseDatabaseWrapper) -> list[tuple[Relation, str]]:
+        found = [catalog.relation(connection, name.as_string(connection.connection)) for name in self.own]
+        return [(table, "ACCESS EXCLUSIVE") for table in found if table]
 
     def _execute(self, connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
@@ -93,7 +102,8 @@ class Step:
         if together:
             yield sql.SQL("BEGIN")
         if self.strong_locks:
-            yield from lock_script(self.strong_locks)
+            own = [Relation(0, schema, name, PLAIN) for schema, name in (table.strings for table in self.own)]
+            yield from lock_script([*((table, "ACCESS EXCLUSIVE") for table in own), *self.strong_locks])
         yield from self.statements
         if together:
             yield sql.SQL("COMMIT")

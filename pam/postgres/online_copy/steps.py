@@ -94,6 +94,7 @@ def swapping(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[
             tuple(swap.renames(move, dress)),
             facts.is_partitioned(move.source.identifier, wanted=move.to_months),
             locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in _live(connection, move)),
+            own=(move.target,),
             grows="" if move.to_months else "months",
             action=lambda own: swap.swap(own, move, dress),
         )
@@ -115,6 +116,7 @@ def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.Forei
                 (sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(table.identifier, sql.Identifier(key.name)),),
                 sql.SQL("SELECT NOT ({})").format(facts.has_constraint(table.identifier, key.name)),
                 locks=(Lock(key.references, "ACCESS EXCLUSIVE"),),
+                own=(table.identifier,),
             )
             for key in keys
         ),

@@ -43,10 +43,15 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
 
     Raises StartAgain, ObstaclesFound, OldSnapshot, TooBusy, LockUnavailable; then nothing is swapped.
 
-    Lock: ACCESS EXCLUSIVE on the live table (and its partitions), asked for 50 ms at a time with pauses; held for some
-    milliseconds, whatever the number of rows and months. Between tries the copy catches up.
+    Lock: ACCESS EXCLUSIVE on the new table, then on the live one (and its partitions), asked for 50 ms at a time with
+    pauses; held for some milliseconds, whatever the number of rows and months. Between tries the copy catches up.
     """
-    wanted = [(table, "ACCESS EXCLUSIVE") for table in (move.source, *catalog.partitions(connection, move.source))]
+    target = catalog.relation(connection, move.target.as_string(connection.connection))
+    if target is None:
+        raise StartAgain("somebody dropped the new table")
+    # The new one first: an autovacuum of it must not be waited for while others wait for the live one.
+    live = (move.source, *catalog.partitions(connection, move.source))
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live)]
     for attempt in range(1, ATTEMPTS + 1):
         _wait_for_old_snapshots(connection, move)
         replay_all(connection, move, dress, few=MOST_KEYS // 4)

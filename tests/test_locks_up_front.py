@@ -1,0 +1,148 @@
+"""While others wait for a table, nothing more is waited for: all locks of a step are there before its first change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from pam.postgres import locks
+from pam.postgres.locks import Patience
+from tests.support.bulk import add_audit_rows
+from tests.support.clients import Client
+from tests.support.databases import session
+from tests.support.months import add_sessions, left_over, partitions
+from tests.support.threads import actor, until
+
+BEGIN = "0010_phase3_begin"
+DAYS = (50, "2026-09-05 13:37:11+00")
+NEW = "sessions_menshun_new"
+USED = ["privileged_users", "service_identities", "sessions", "audit_logs"]
+# Of each table that this transaction holds so that an autovacuum is in its way: the transaction, the table's oid and
+# name, and whether clients wait for it.
+HELD = """
+SELECT l.virtualtransaction, c.oid, c.relname, bool_or(
+    l.mode <> 'ShareUpdateExclusiveLock' AND coalesce(p.relname, c.relname) = ANY (%s)
+)
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_class c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
+LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND c.relkind IN ('r', 'p')
+    AND c.relnamespace = 'public'::regnamespace AND l.mode IN
+        ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+GROUP BY 1, 2, 3
+"""
+TABLES = "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')"
+
+
+@pytest.fixture
+def full(phase2: str) -> str:
+    Client(phase2, "seed").step(0)
+    add_audit_rows(phase2, 300, *DAYS)
+    add_sessions(phase2, 200, *DAYS)
+    return phase2
+
+
+@dataclass
+class Watch:
+    """Looks after each statement of a transaction what it has locked; `late` is what it did not lock up front.
+
+    Up front is what it holds, and what is not there yet, when it has taken its locks.
+    """
+
+    late: list[str] = field(default_factory=list)
+    under_locks: int = 0
+    _up_front: dict[str, tuple[set[int], set[int]]] = field(default_factory=dict)
+
+    def __call__(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
+        connection = context["connection"]
+        done = execute(statement, params, many, context)
+        text = statement if isinstance(statement, str) else statement.as_string(connection.connection)
+        # Of a transaction that is still to be set there may be no query yet.
+        if connection.in_atomic_block and not text.startswith("SET "):
+            with connection.connection.cursor() as cursor:
+                self._look(cursor, text)
+        return done
+
+    def _look(self, cursor: Any, text: str) -> None:
+        cursor.execute(HELD, [USED])
+        held = cursor.fetchall()
+        if not any(is_waited_for for *_, is_waited_for in held):
+            return
+        (transaction,) = {transaction for transaction, *_ in held}
+        if text.startswith("LOCK TABLE"):
+            cursor.execute(TABLES)
+            self._up_front[transaction] = {oid for _, oid, *_ in held}, {oid for (oid,) in cursor.fetchall()}
+            return
+        self.under_locks += 1
+        locked, there = self._up_front.get(transaction, (set(), {oid for _, oid, *_ in held}))
+        self.late += [f"{name}: {text}" for _, oid, name, _ in held if oid in there - locked]
+
+
+@contextmanager
+def watched(alias: str) -> Iterator[Watch]:
+    """On the connection of this thread, and on those that workers open."""
+    watch = Watch()
+
+    def add(connection: Any, **_: Any) -> None:
+        connection.execute_wrappers.append(watch)
+
+    connection_created.connect(add)
+    try:
+        with connections[alias].execute_wrapper(watch):
+            yield watch
+    finally:
+        connection_created.disconnect(add)
+
+
+def test_no_step_locks_another_table_while_others_wait(full):
+    for target in ((), (BEGIN,)):
+        with watched(full) as watch:
+            call_command("migrate", "pam", *target, database=full, verbosity=0)
+        assert watch.late == []
+        assert watch.under_locks > 20, "it has looked"
+
+
+def test_an_abandoned_one_neither(full):
+    call_command("pam_partitions", "prepare", database=full, verbosity=0)
+    with watched(full) as watch:
+        call_command("pam_partitions", "abandon", database=full, verbosity=0)
+    assert watch.late == []
+    assert watch.under_locks > 2, "it has looked"
+
+
+@pytest.mark.parametrize("target", [(), (BEGIN,)], ids=["there", "back"])
+def test_who_vacuums_the_new_table_is_waited_for_alone(full, monkeypatch, target):
+    """As an autovacuum does; it is named, and meanwhile the live table is everybody's."""
+    if target:
+        call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("pam_partitions", "prepare", back=bool(target), database=full, verbosity=0)
+    monkeypatch.setattr(locks, "CALM", Patience(lock_timeout_ms=5000, attempts=1, first_pause=0.05, longest_pause=0.05))
+    monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=1, first_pause=0.05, longest_pause=0.05))
+    with session(full) as vacuum, session(full) as client, vacuum.cursor() as holding, client.cursor() as asking:
+        vacuum.autocommit = False
+        holding.execute(f"LOCK TABLE {NEW} IN SHARE UPDATE EXCLUSIVE MODE")
+        holding.execute("SELECT pg_backend_pid()")
+        ((pid,),) = holding.fetchall()
+
+        def migrate() -> None:
+            with pytest.raises(CommandError, match=f"pid {pid} "):
+                call_command("migrate", "pam", *target, database=full, verbosity=0)
+
+        def somebody_waits() -> bool:
+            asking.execute("SELECT FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted", [NEW])
+            return asking.fetchone() is not None
+
+        with actor(migrate):
+            until(somebody_waits, "the swap waits")
+            asking.execute(
+                "SET lock_timeout = 1; SELECT count(*) FROM sessions; LOCK TABLE sessions IN ROW EXCLUSIVE MODE"
+            )
+    call_command("migrate", "pam", *target, database=full, verbosity=0)
+    assert bool(partitions(full, "sessions")) == (not target)
+    assert left_over(full) == []
