@@ -116,7 +116,8 @@ def test_a_search_uses_the_trigram_index(browser: Client, model: type[models.Mod
     with CaptureQueriesContext(connection) as captured:
         assert found(browser, model, q=WORD.upper()) == [row]
 
-    searches = [query["sql"] for query in captured if "ILIKE" in query["sql"]]
+    asked = [query["sql"] for query in captured if "ILIKE" in query["sql"]]
+    searches = [sql for sql in asked if not sql.startswith("EXPLAIN")]
     assert len(searches) == 1, "the rows, which are counted by being read"
     for sql in searches:
         assert of_parents(explained(sql)) == {INDEX[model]}

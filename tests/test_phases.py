@@ -93,23 +93,15 @@ def test_zero_leaves_nothing_of_ours(apps):
         assert cursor.fetchone() == (0,)
 
 
+# What a single stop leaves does not depend on the server's version.
+SINGLE = ("0001", "0004", "0011", "0012", "0013", "0014", "0015", "0020", "0021", "0022", "0023", "0024", "0025")
+
+
 @pytest.mark.parametrize(
     "stops",
     [
-        ("0001",),
-        ("0004",),
+        *(pytest.param((stop,), marks=pytest.mark.once) for stop in SINGLE),
         ("0090",),
-        ("0011",),
-        ("0012",),
-        ("0013",),
-        ("0014",),
-        ("0015",),
-        ("0020",),
-        ("0021",),
-        ("0022",),
-        ("0023",),
-        ("0024",),
-        ("0025",),
         ("0095", "0020"),
         ("0095", "0002"),
         ("0095", "0010"),

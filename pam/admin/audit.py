@@ -69,7 +69,7 @@ class AuditLogAdmin(ExportAdmin):
     # Other columns have no index that could give the first page of a large table.
     sortable_by = ("timestamp",)
     search_fields = ("description", "details")
-    search_help_text = f"{SEARCH_RULE} Choose a month first: a search over all of them reads the index of each."
+    search_help_text = f"{SEARCH_RULE} Without a time the newest months are searched, and from there further back."
     ordering = ("-timestamp",)
     # Ids and not the rows they name, which may be gone; the names stand beside them.
     fieldsets = (

@@ -24,6 +24,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from pam.admin.audit_lines import Rows, csv_lines, json_lines
+from pam.admin.audit_search import SearchedList
 from pam.admin.audit_times import Span, span_of
 from pam.admin.bounded import is_of_filter
 from pam.admin.read_only import ReadOnlyAdmin
@@ -83,7 +84,7 @@ class ExportAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         """The list itself takes nothing in, so whoever sends something wants the file."""
-        return Selection if request.method == "POST" else super().get_changelist(request, **options)
+        return Selection if request.method == "POST" else SearchedList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The buttons of the export are for who may use them."""

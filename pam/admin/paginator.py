@@ -30,14 +30,15 @@ class MoreThan(int):
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts exactly up to `most` rows, and leads no further than those: page 20,000 of a log is found by a filter.
+    """Counts exactly up to `most_counted` rows, and leads to `most`: page 20,000 of a log is found by a filter.
 
     An exact count alone would read every row of an audit log, and OFFSET reads all that it skips. So the rows of the
-    `wanted` page are read first, and one more: often they tell the count. Where not, and where even `most` rows are
+    `wanted` page are read first, and one more: often they tell the count. Where not, and where even so many rows are
     dear to count, for no index has all that is asked, it is only said that there are more.
     """
 
     most = 5000
+    most_counted = 5000
     # What a count may cost in the planner's unit, a page read in its turn. In an index 5,000 rows are some 200 of them;
     # each one read in its table is one to four.
     dear = 350.0
@@ -64,8 +65,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         if not has_more:
             return before + len(rows)
         cost, guess = self._expected()
-        if sure < self.most and cost <= self.dear:
-            sure = self.most
+        if sure < self.most_counted and cost <= self.dear:
+            sure = self.most_counted
             counted = self._count(sure)
             if counted <= sure:
                 return counted
@@ -97,11 +98,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return int(self.object_list.order_by()[: most + 1].count())
 
     def _expected(self) -> tuple[float, int]:
-        """What the planner expects a count up to `most` to cost, and how many rows it expects in all.
+        """What the planner expects a count up to `most_counted` to cost, and how many rows it expects in all.
 
         It knows every partition, and every filter of which there are statistics.
         """
-        rows = self.object_list.order_by().annotate(counted=Value(1)).values("counted")[: self.most + 1]
+        rows = self.object_list.order_by().annotate(counted=Value(1)).values("counted")[: self.most_counted + 1]
         (explained,) = json.loads(rows.explain(format="json"))
         limit = explained["Plan"]
         return float(limit["Total Cost"]), int(limit["Plans"][0]["Plan Rows"])

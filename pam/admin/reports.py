@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.timesince import timesince
 
+from pam.admin.paginator import CappedPaginator
 from pam.admin.read_only import ReadOnlyAdmin
 from pam.models import AccountRiskReport, AuditEventReport, CredentialRotationReport, PrivilegedAccessReport
 from pam.postgres.view_age import Filling, ViewAge, age_of
@@ -21,10 +22,17 @@ CURES = {
 }
 
 
+class ReportPaginator(CappedPaginator):
+    """A report has no narrow index to count in: each row that is counted is read."""
+
+    most_counted = 1000
+
+
 class ReportAdmin(ReadOnlyAdmin):
     """A report. Its age stands above the rows; it is refreshed by `pgrefreshmv`, not from here."""
 
     when_empty = "There is nothing in the tables that it would tell of."
+    paginator = ReportPaginator
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         age = self._age()
