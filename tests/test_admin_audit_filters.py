@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from pam.admin.audit_filters import ActorFilter, FormFilter, FrameworkFilter, TargetFilter, TimeFilter
+from pam.admin.audit_filters import ActorFilter, FrameworkFilter, TargetFilter, TimeFilter
 from pam.admin.audit_times import PERIODS, Span, span_of
+from pam.admin.form_filter import FormFilter
 from pam.explain.plans import explain
 from pam.models import AuditLog
 from tests.support.admin import sign_in, told, url

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from pam.admin.reports import told
 from pam.models import AuditLog, Credential, PrivilegedUser, RoleAssignment, ServiceIdentity
-from pam.models.reports import REPORTS, AccountRiskReport
+from pam.models.reports import REPORTS, AccountRiskReport, PrivilegedAccessReport
 from pam.postgres.view_age import Filling, ViewAge
-from tests.support.admin import sign_in, url
+from tests.support.admin import found, sign_in, url
 from tests.support.admin import told as messages_of
 from tests.support.rows import make
 
@@ -71,6 +71,15 @@ def test_a_row_has_a_page_that_says_its_age_too(browser: Client, report: Any) ->
     assert 'name="_save"' not in page
     shown = {name for fieldset in response.context["adminform"] for line in fieldset for name in line.fields}
     assert shown == {field.name for field in report._meta.fields}
+
+
+def test_a_department_is_typed_whole(browser: Client) -> None:
+    make(RoleAssignment, user=make(PrivilegedUser, department=ODD))
+    make(RoleAssignment, user=make(PrivilegedUser, department="HR"))
+    PrivilegedAccessReport.refresh()
+    for typed, wanted in ((ODD, [ODD]), (" HR ", ["HR"]), ("H", []), ("", ["HR", ODD])):
+        rows = found(browser, PrivilegedAccessReport, department=typed)
+        assert sorted(row.department for row in rows) == sorted(wanted), typed
 
 
 def test_nothing_can_be_changed(browser: Client, report: Any) -> None:

@@ -39,6 +39,8 @@ class CredentialRotationAdmin(CommonAdmin):
     list_display = ("credential", "rotation_type", "status", "scheduled_date", "completed_at", "verification_status")
     list_filter = (RotationQuestions, "status", "scheduled_date")
     list_select_related = ("credential",)
+    # Each row refers to a credential that lies somewhere else.
+    list_per_page = 25
     autocomplete_fields = ("credential",)
     search_fields = ("credential",)
     search_through = {"credential": ("name", "description")}
