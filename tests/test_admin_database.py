@@ -18,7 +18,7 @@ from tests.support.database_pages import IMAGES, PAGES, dba_of, html, shown, tex
 from tests.support.databases import session
 from tests.support.staff import browser_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ADDRESS = "/admin/database/"
 

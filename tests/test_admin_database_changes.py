@@ -20,7 +20,7 @@ from tests.support.database_pages import IMAGES, PAGES, dba_of, html, shown, tex
 from tests.support.databases import session
 from tests.support.months import add_sessions
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 REFRESH = '<meta http-equiv="refresh" content="10">'
 

@@ -81,6 +81,7 @@ def test_the_estimate_is_near_what_is_measured(company):
     assert looked_at >= 5
 
 
+@pytest.mark.once
 def test_a_bloated_index_is_found_and_its_cure_works(bloated):
     assert found(bloated)[NAME] == "index-bloated"
     told = facts(bloated, NAME)["bloat"]
@@ -119,6 +120,7 @@ def test_without_statistics_nobody_knows(company):
     assert key["bloat"]["source"].startswith("no statistics that this role may read: ANALYZE the table")
 
 
+@pytest.mark.once
 def test_a_role_without_rights_sees_what_it_may_and_is_told_what_not(bloated):
     run(bloated, "CREATE EXTENSION pgstattuple")
     seen = {one["index"]: one["bytes"] for one in document(bloated)["indexes"]}

@@ -13,6 +13,8 @@ from pam.models import AuditLog, PrivilegedUser
 from tests.support.company import TINY, UNTIL, fill, sums
 from tests.support.databases import session, throwaway_database
 
+pytestmark = pytest.mark.once
+
 # What must not be there: rows that speak of something that is otherwise.
 DISAGREEMENTS = {
     "a role that is activated by who does not hold it then": """

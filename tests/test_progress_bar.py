@@ -30,6 +30,7 @@ def slow_cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.mark.once
 def test_at_a_terminal(slow_cluster):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
