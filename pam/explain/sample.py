@@ -64,8 +64,8 @@ class Sample:
 
     @cached_property
     def session(self) -> Session:
-        """The newest of the busiest user that is over; of the hours to come the planner expects one event, for which any
-        index is as good."""
+        """The newest of the busiest user that is over: of the hours to come the planner expects one event, for which
+        any index is as good."""
         newest = self.user.sessions.using(self.alias).order_by("-created_at")
         over = newest.filter(expires_at__lte=self.now)
         return cast(Session, _first(over if over.exists() else newest, "sessions"))
