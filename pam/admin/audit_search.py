@@ -16,7 +16,8 @@ from pam.postgres import catalog
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import Month
 
-# What a search may cost in the planner's unit, a page read in its turn.
+# What a search may cost in the planner's unit, a page read in its turn: of months of 12,000 events 20 are searched by
+# it, of the tiny ones of a young database all.
 MOST = 1400.0
 
 
