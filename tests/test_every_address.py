@@ -31,7 +31,7 @@ from tests.support.admin import sign_in
 from tests.support.rows import make
 from tests.support.staff import KEPT, SEES, Models, browser_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db, pytest.mark.pages]
 
 Rows = dict[str, models.Model]
 
@@ -58,6 +58,7 @@ FORGED = (
     "..\u202e/%2e%2e/",
     "x" * 10_000,
 )
+SENT = (str(uuid.UUID(int=7)), "x\0", "_00_5F_")
 QUERIES = (
     "q=%00",
     "q=%25%25%25%5F%5C",
@@ -177,7 +178,8 @@ def test_forged_ids_lead_nowhere_and_never_to_an_error(rows: Rows) -> None:
             right = parts(address, rows)
             for part in PART.findall(address):
                 path = filled(address, {**right, part: quote(forged, safe="/")})
-                for method in ("get", "post"):
+                # What is sent is read after the row was found.
+                for method in ("get", "post") if forged in SENT else ("get",):
                     response = getattr(client, method)(path)
                     assert response.status_code in {200, 301, 302, 400, 403, 404}, (method, path)
     assert state() == before

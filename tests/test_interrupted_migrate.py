@@ -23,7 +23,8 @@ FIRST, GIN = "ix_audit_logs_compliance_gin", "ix_audit_logs_search_gin"
 PHASE2 = "0090_phase2_end"
 SMALL, WHOLE = 30_000, 1_000_000
 MOMENTS = [
-    *(pytest.param(SMALL, moment) for moment in range(2)),
+    pytest.param(SMALL, 0),
+    pytest.param(SMALL, 1, marks=pytest.mark.once),
     *(pytest.param(WHOLE, moment, marks=pytest.mark.scale) for moment in range(10)),
 ]
 
@@ -103,7 +104,7 @@ def test_killed_at_a_random_moment(cluster, phase1, moment):
 
 
 @pytest.mark.parametrize("phase1", [SMALL], indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.once)])
 def test_ctrl_c_and_a_plain_kill(cluster, phase1, number):
     """An older writer holds the build up, so that it has not ended before the signal comes."""
     run(cluster, "migrate", "pam", "0003_phase2_trigram_extension")

@@ -116,6 +116,7 @@ def test_an_abandoned_one_neither(full):
     assert watch.under_locks > 2, "it has looked"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("target", [(), (BEGIN,)], ids=["there", "back"])
 def test_who_vacuums_the_new_table_is_waited_for_alone(full, monkeypatch, target):
     """As an autovacuum does; it is named, and meanwhile the live table is everybody's."""

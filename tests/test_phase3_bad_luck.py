@@ -77,7 +77,7 @@ def everywhere(alias: str, wrapper: Once) -> Iterator[None]:
         connection_created.disconnect(add)
 
 
-@pytest.mark.parametrize("how", ["pg_cancel_backend", "pg_terminate_backend"])
+@pytest.mark.parametrize("how", ["pg_cancel_backend", pytest.param("pg_terminate_backend", marks=pytest.mark.once)])
 @pytest.mark.parametrize("moment", ["ctid >=", "CREATE INDEX", "date_trunc", "RENAME TO", "DROP TABLE"])
 def test_a_statement_is_ended_by_somebody(full, how, moment):
     """There and back: it ends with a sentence and the next command; that command finishes."""

@@ -18,6 +18,8 @@ from pam.partitions.tables import tables
 from pam.postgres.online_copy import engine
 from pam.postgres.online_copy.errors import ObstaclesFound
 
+pytestmark = pytest.mark.once
+
 MIGRATION = "0014_phase3_reporting_views"
 OPERATIONS = {one.name: one for one in import_module(f"pam.migrations.{MIGRATION}").Migration.operations}
 VIEWS = {report._meta.db_table for report in REPORTS}

@@ -24,6 +24,8 @@ from tests.support.servers import ALIAS, DATABASE, server_under_alias
 from tests.support.standby import Standby
 from tests.support.threads import actor, until
 
+pytestmark = pytest.mark.once
+
 NOW = datetime(2026, 3, 15, tzinfo=UTC)
 LAYOUT = Layout("notes", "at", ("id",), {})
 ROWS = 9_000
