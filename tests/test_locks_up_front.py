@@ -22,19 +22,25 @@ BEGIN = "0010_phase3_begin"
 DAYS = (50, "2026-09-05 13:37:11+00")
 NEW = "sessions_menshun_new"
 USED = ["privileged_users", "service_identities", "sessions", "audit_logs"]
-# Of each table that this transaction holds so that an autovacuum is in its way: the transaction, the table's oid and
-# name, and whether clients wait for it.
+# What an autovacuum is in the way of; the later, the stronger.
+MODES = [
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+]
+# Of each table that this transaction holds in such a mode: the transaction, the table's oid and name, how strong the
+# mode is, and whether clients wait for it.
 HELD = """
-SELECT l.virtualtransaction, c.oid, c.relname, bool_or(
-    l.mode <> 'ShareUpdateExclusiveLock' AND coalesce(p.relname, c.relname) = ANY (%s)
-)
+SELECT l.virtualtransaction, c.oid, c.relname, max(array_position(%(modes)s, l.mode)),
+    max(array_position(%(modes)s, l.mode)) > 1 AND bool_or(coalesce(p.relname, c.relname) = ANY (%(used)s))
 FROM pg_catalog.pg_locks l
 JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
 LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
 WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND c.relkind IN ('r', 'p')
-    AND c.relnamespace = 'public'::regnamespace AND l.mode IN
-        ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    AND c.relnamespace = 'public'::regnamespace AND l.mode = ANY (%(modes)s)
 GROUP BY 1, 2, 3
 """
 TABLES = "SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')"
@@ -50,14 +56,15 @@ def full(phase2: str) -> str:
 
 @dataclass
 class Watch:
-    """Looks after each statement of a transaction what it has locked; `late` is what it did not lock up front.
+    """Looks after each statement of a transaction what it has locked; `late` is what it did not lock up front, or
+    not as strongly.
 
     Up front is what it holds, and what is not there yet, when it has taken its locks.
     """
 
     late: list[str] = field(default_factory=list)
     under_locks: int = 0
-    _up_front: dict[str, tuple[set[int], set[int]]] = field(default_factory=dict)
+    _up_front: dict[str, tuple[dict[int, int], set[int]]] = field(default_factory=dict)
 
     def __call__(self, execute: Any, statement: Any, params: Any, many: bool, context: Any) -> Any:
         connection = context["connection"]
@@ -70,18 +77,18 @@ class Watch:
         return done
 
     def _look(self, cursor: Any, text: str) -> None:
-        cursor.execute(HELD, [USED])
+        cursor.execute(HELD, {"modes": MODES, "used": USED})
         held = cursor.fetchall()
         if not any(is_waited_for for *_, is_waited_for in held):
             return
         (transaction,) = {transaction for transaction, *_ in held}
         if text.startswith("LOCK TABLE"):
             cursor.execute(TABLES)
-            self._up_front[transaction] = {oid for _, oid, *_ in held}, {oid for (oid,) in cursor.fetchall()}
+            self._up_front[transaction] = {oid: mode for _, oid, _, mode, _ in held}, {oid for (oid,) in cursor}
             return
         self.under_locks += 1
-        locked, there = self._up_front.get(transaction, (set(), {oid for _, oid, *_ in held}))
-        self.late += [f"{name}: {text}" for _, oid, name, _ in held if oid in there - locked]
+        locked, there = self._up_front.get(transaction, ({}, {oid for _, oid, *_ in held}))
+        self.late += [f"{name}: {text}" for _, oid, name, mode, _ in held if oid in there and mode > locked.get(oid, 0)]
 
 
 @contextmanager

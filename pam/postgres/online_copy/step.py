@@ -41,11 +41,11 @@ class Step:
     """One step, and all that is to be known of it beforehand.
 
     `locks` are those on tables in use, the referenced ones first; `grows` is what the time grows with for which they
-    are held: "rows", "months", or nothing. `own` are tables that nobody uses and that the statements lock too: they
-    are taken before the others, as an autovacuum may be at work there. `done` is a query for one bool. Steps that
-    follow each other and name a `lane` are run side by side, those of one lane in their order. `serial`: no parallel
-    workers of the server help it, as other lanes keep the processors busy. `action` runs where the statements alone
-    are not all.
+    are held: "rows", "months", or nothing. `own` are tables that nobody uses and that the statements lock too, in the
+    same mode: they are taken before the others, as an autovacuum may be at work there. `done` is a query for one bool.
+    Steps that follow each other and name a `lane` are run side by side, those of one lane in their order. `serial`: no
+    parallel workers of the server help it, as other lanes keep the processors busy. `action` runs where the statements
+    alone are not all.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Step:
 
     def _own_locks(self, connection: BaseDatabaseWrapper) -> list[tuple[Relation, str]]:
         found = [catalog.relation(connection, name.as_string(connection.connection)) for name in self.own]
-        return [(table, "ACCESS EXCLUSIVE") for table in found if table]
+        return [(table, self.strong_locks[0][1]) for table in found if table]
 
     def _execute(self, connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
@@ -103,7 +103,7 @@ class Step:
             yield sql.SQL("BEGIN")
         if self.strong_locks:
             own = [Relation(0, schema, name, PLAIN) for schema, name in (table.strings for table in self.own)]
-            yield from lock_script([*((table, "ACCESS EXCLUSIVE") for table in own), *self.strong_locks])
+            yield from lock_script([*((table, self.strong_locks[0][1]) for table in own), *self.strong_locks])
         yield from self.statements
         if together:
             yield sql.SQL("COMMIT")
