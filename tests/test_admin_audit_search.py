@@ -53,7 +53,7 @@ def rows_of(page: Any) -> list[AuditLog]:
 
 def further_back(page: Any) -> str:
     """The address behind the link."""
-    found = re.search(r'<a href="([^"]+)">Search further back', page.content.decode())
+    found = re.search(r'<a href="([^"]+)">Search before ', page.content.decode())
     assert found
     assert found[1] == escape(page.context["cl"].further_back())
     return f"{url(AuditLog, 'changelist')}{page.context['cl'].further_back()}"
@@ -63,7 +63,7 @@ def test_few_events_are_searched_all_at_once(events: list[AuditLog]) -> None:
     page = searched(sign_in())
 
     assert rows_of(page) == events
-    assert "Search further back" not in page.content.decode()
+    assert "Search before" not in page.content.decode()
 
 
 def test_page_after_page_everything_is_found_once(
@@ -78,7 +78,7 @@ def test_page_after_page_everything_is_found_once(
         assert rows_of(page) == [event]
         found.append(event)
         page = browser.get(further_back(page))
-    assert "Search further back" not in page.content.decode()
+    assert "Search before" not in page.content.decode()
     assert found + rows_of(page) == events
 
 
@@ -93,7 +93,7 @@ def test_who_says_since_when_is_taken_at_his_word(
     ):
         page = searched(browser, query)
         assert rows_of(page) == wanted
-        assert "Search further back" not in page.content.decode()
+        assert "Search before" not in page.content.decode()
 
 
 def test_the_page_says_that_an_export_searches_all_and_it_does(
@@ -102,7 +102,7 @@ def test_the_page_says_that_an_export_searches_all_and_it_does(
     monkeypatch.setattr(audit_search, "MOST", 0.0)
     browser, now = sign_in(), make(AuditLog, description=WORD)
 
-    assert "an export searches all of it" in searched(browser).content.decode()
+    assert "an export goes back all the way" in searched(browser).content.decode()
     sent: Any = browser.post(f"{reverse('admin:pam_auditlog_export')}?q={WORD}", {"format": "jsonl"})
 
     lines = b"".join(sent.streaming_content).decode().splitlines()
@@ -113,7 +113,33 @@ def test_nothing_looked_for_is_still_nothing(events: list[AuditLog], monkeypatch
     monkeypatch.setattr(audit_search, "MOST", 0.0)
     page = sign_in().get(url(AuditLog, "changelist"), {"q": "zz"})
     assert rows_of(page) == []
-    assert "Search further back" not in page.content.decode()
+    assert "Search before" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&happened=2025&period=hour",
+        "&happened=2026-03&to=2026-01-01",
+        "&response_code=99999999999999999999",
+        "&from=x",
+    ],
+)
+def test_what_excludes_itself_finds_nothing(events: list[AuditLog], query: str) -> None:
+    page = searched(sign_in(), query)
+    assert page.status_code == 200
+    assert rows_of(page) == []
+
+
+def test_the_link_keeps_the_other_filters(events: list[AuditLog], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_search, "MOST", 0.0)
+    browser = sign_in()
+    page = searched(browser, "&previous_values__isnull=False&p=1")
+    while page.context["cl"].searched_since:
+        assert rows_of(page) == []
+        assert "since then match" in page.content.decode()
+        page = browser.get(further_back(page))
+    assert rows_of(page) == []
 
 
 def test_months_are_taken_while_they_cost_no_more_together(there: list[Month]) -> None:
@@ -125,12 +151,12 @@ def test_months_are_taken_while_they_cost_no_more_together(there: list[Month]) -
     each = [costs[f"public.audit_logs_{month.suffix}"] for month in asked]
     assert min(each) > 0.1
 
-    assert searched_since(rows, 0) == asked[0]
-    assert searched_since(rows, sum(each[:2]) - 0.1) == asked[0]
-    assert searched_since(rows, sum(each[:2]) + 0.1) == asked[1]
-    assert searched_since(rows, sum(each) - 0.1) == asked[-2]
-    assert searched_since(rows, sum(each) + 0.1) is None
+    assert searched_since(rows, None, 0) == asked[0]
+    assert searched_since(rows, None, sum(each[:2]) - 0.1) == asked[0]
+    assert searched_since(rows, None, sum(each[:2]) + 0.1) == asked[1]
+    assert searched_since(rows, None, sum(each) - 0.1) == asked[-2]
+    assert searched_since(rows, None, sum(each) + 0.1) is None
 
 
 def test_a_table_without_months_is_searched_as_a_whole() -> None:
-    assert searched_since(PrivilegedUser.objects.all(), 0) is None
+    assert searched_since(PrivilegedUser.objects.all(), None, 0) is None

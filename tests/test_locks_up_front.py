@@ -1,8 +1,10 @@
 """While others wait for a table, nothing more is waited for: all locks of a step are there before its first change."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +12,14 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from pam.postgres import locks
-from pam.postgres.locks import Patience
+from pam.partitions.tables import tables
+from pam.postgres import catalog, locks
+from pam.postgres.errors import LockUnavailable
+from pam.postgres.locks import Patience, with_locks
+from pam.postgres.monthly import add_month
+from pam.postgres.monthly_catalog import months_of
+from pam.postgres.monthly_default import drain
+from pam.postgres.months import Month
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
 from tests.support.databases import session
@@ -123,18 +131,76 @@ def test_an_abandoned_one_neither(full):
     assert watch.under_locks > 2, "it has looked"
 
 
+def test_months_that_are_made_later_neither(migrated):
+    """A month ahead, and months for rows of the default partition."""
+    Client(migrated, "seed").step(0)
+    add_sessions(migrated, 20, 60, "2019-01-05 13:37:11+00")
+    add_audit_rows(migrated, 20, 60, "2019-01-05 13:37:11+00")
+    for table in tables(migrated):
+        with watched(migrated) as watch:
+            assert add_month(table.connection, table.move, Month(2031, 5))
+            drain(table.connection, table.move)
+        assert watch.late == []
+        assert watch.under_locks > 4, "it has looked"
+        assert Month(2019, 2) in [one.month for one in months_of(table.connection, table.move.source)]
+
+
+@pytest.mark.parametrize("modes", [("ACCESS EXCLUSIVE",) * 3, ("SHARE", "ACCESS EXCLUSIVE", "SHARE")])
+def test_several_locks_have_the_time_of_one(database, monkeypatch, modes):
+    """Two of three tables are held, each for less than a lock may be waited for, both together for longer."""
+    monkeypatch.setattr(
+        locks, "BRIEF", Patience(lock_timeout_ms=1000, attempts=1, first_pause=0.05, longest_pause=0.05)
+    )
+    connection = connections[database]
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE one (n int); CREATE TABLE two (n int); CREATE TABLE three (n int)")
+    found = [catalog.relation(connection, name) for name in ("one", "two", "three")]
+    wanted = [(table, mode) for table, mode in zip(found, modes, strict=True) if table]
+    held, given_up = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with session(database) as second, session(database) as third, session(database) as watcher:
+            holders = {"two": second, "three": third}
+            for name, holder in holders.items():
+                holder.autocommit = False
+                holder.cursor().execute(f"LOCK TABLE {name} IN ROW EXCLUSIVE MODE")
+            held.set()
+            for name, holder in holders.items():
+                until(partial(waited_for_or, given_up, watcher.cursor(), name), "it waits")
+                given_up.wait(0.7)
+                holder.rollback()
+
+    with actor(hold):
+        assert held.wait(10)
+        with pytest.raises(LockUnavailable):
+            with_locks(connection, wanted, lambda: None)
+        given_up.set()
+
+
+def waited_for_or(given_up: threading.Event, cursor: Any, table: str) -> bool:
+    return given_up.is_set() or waited_for(cursor, table)
+
+
+def waited_for(cursor: Any, table: str) -> bool:
+    cursor.execute("SELECT FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted", [table])
+    return cursor.fetchone() is not None
+
+
 @pytest.mark.once
+@pytest.mark.parametrize("mode", ["SHARE UPDATE EXCLUSIVE", "ACCESS SHARE"], ids=["vacuum", "dump"])
 @pytest.mark.parametrize("target", [(), (BEGIN,)], ids=["there", "back"])
-def test_who_vacuums_the_new_table_is_waited_for_alone(full, monkeypatch, target):
-    """As an autovacuum does; it is named, and meanwhile the live table is everybody's."""
+def test_who_is_at_the_new_table_is_waited_for_alone(full, monkeypatch, target, mode):
+    """An autovacuum, or a dump; it is named, and meanwhile the live table is everybody's."""
     if target:
         call_command("migrate", "pam", database=full, verbosity=0)
     call_command("pam_partitions", "prepare", back=bool(target), database=full, verbosity=0)
-    monkeypatch.setattr(locks, "CALM", Patience(lock_timeout_ms=5000, attempts=1, first_pause=0.05, longest_pause=0.05))
-    monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=1, first_pause=0.05, longest_pause=0.05))
-    with session(full) as vacuum, session(full) as client, vacuum.cursor() as holding, client.cursor() as asking:
-        vacuum.autocommit = False
-        holding.execute(f"LOCK TABLE {NEW} IN SHARE UPDATE EXCLUSIVE MODE")
+    for name in ("CALM", "BRIEF"):
+        # A moment in which to look.
+        patience = Patience(lock_timeout_ms=2000, attempts=1, first_pause=0.05, longest_pause=0.05)
+        monkeypatch.setattr(locks, name, patience)
+    with session(full) as other, session(full) as client, other.cursor() as holding, client.cursor() as asking:
+        other.autocommit = False
+        holding.execute(f"LOCK TABLE {NEW} IN {mode} MODE")
         holding.execute("SELECT pg_backend_pid()")
         ((pid,),) = holding.fetchall()
 
@@ -142,15 +208,13 @@ def test_who_vacuums_the_new_table_is_waited_for_alone(full, monkeypatch, target
             with pytest.raises(CommandError, match=f"pid {pid} "):
                 call_command("migrate", "pam", *target, database=full, verbosity=0)
 
-        def somebody_waits() -> bool:
-            asking.execute("SELECT FROM pg_locks WHERE relation = to_regclass(%s) AND NOT granted", [NEW])
-            return asking.fetchone() is not None
-
         with actor(migrate):
-            until(somebody_waits, "the swap waits")
+            until(lambda: waited_for(asking, NEW), "the swap waits")
             asking.execute(
                 "SET lock_timeout = 1; SELECT count(*) FROM sessions; LOCK TABLE sessions IN ROW EXCLUSIVE MODE"
             )
-    call_command("migrate", "pam", *target, database=full, verbosity=0)
-    assert bool(partitions(full, "sessions")) == (not target)
+        other.rollback()
+    # What was made twice or not at all would show.
+    assert bool(partitions(full, "sessions")) == bool(target)
+    call_command("pam_partitions", "abandon", database=full, verbosity=0)
     assert left_over(full) == []

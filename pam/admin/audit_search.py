@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.views.main import PAGE_VAR
 from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -29,24 +29,32 @@ class SearchedList(TableList):
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         """Who says since when is taken at his word."""
         events = super().get_queryset(request, *args, **options)
-        if self.query and not events.query.is_empty() and span_of(request.GET.dict(), timezone.now()).start is None:
-            self.searched_since = searched_since(events, MOST)
-            if self.searched_since:
-                return events.filter(timestamp__gte=self.searched_since.start)
-        return events
+        if not self.query.strip() or events.query.is_empty():
+            return events
+        try:
+            span = span_of(request.GET.dict(), timezone.now())
+        except ValueError:
+            return events  # two filters that have no time in common: nothing is found
+        if span.start is None:
+            self.searched_since = searched_since(events, span.end, MOST)
+        return events.filter(timestamp__gte=self.searched_since.start) if self.searched_since else events
 
     def further_back(self) -> str:
         """For the template: the address of the same search before that month."""
         until = self.searched_since.start.isoformat() if self.searched_since else None
-        return self.get_query_string({"to": until}, [PAGE_VAR])
+        return self.get_query_string({"to": until})
 
 
-def searched_since(rows: QuerySet[Any], most: float) -> Month | None:
-    """The first of the months that cost `most` together, counted from the newest that is asked for, which is among
-    them; None if all of them do, or if the table has no months. Locks: ACCESS SHARE, as to read them."""
+def searched_since(rows: QuerySet[Any], end: datetime | None, most: float) -> Month | None:
+    """The first of the months that cost `most` together, counted from the newest before `end`, which is among them;
+    None if all of them do, or if the table has no months. Locks: ACCESS SHARE, as to read them."""
     connection = connections[rows.db]
     table = catalog.relation(connection, connection.ops.quote_name(rows.model._meta.db_table))
-    months = [one for one in months_of(connection, table) if one.month] if table else []
+    months = [
+        one
+        for one in (months_of(connection, table) if table else [])
+        if one.month and (not end or one.month.start < end)
+    ]
     costs = _costs(rows) if months else {}
     first = None
     for partition in reversed([one for one in months if str(one.relation) in costs]):
@@ -59,7 +67,10 @@ def searched_since(rows: QuerySet[Any], most: float) -> Month | None:
 
 def _costs(rows: QuerySet[Any]) -> dict[str, float]:
     """What the planner expects each table to cost that is read for these rows, in whatever order."""
-    (explained,) = json.loads(rows.order_by().values("pk").explain(format="json", verbose=True))
+    text = rows.order_by().values("pk").explain(format="json", verbose=True)
+    if not text:
+        return {}  # a number that no column can have: the database is not asked
+    (explained,) = json.loads(text)
     return {
         f"{node['Schema']}.{node['Relation Name']}": float(node["Total Cost"])
         for node in _nodes(explained["Plan"])

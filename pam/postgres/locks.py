@@ -23,7 +23,7 @@ from psycopg2 import sql
 
 from pam.postgres import activity
 from pam.postgres.catalog import Relation, partitions
-from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, LockUnavailable, sqlstate
+from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED, LockUnavailable, sqlstate
 
 logger = getLogger("pam.migrations")
 T = TypeVar("T")
@@ -74,6 +74,8 @@ class Patience:
 ONLY = sql.SQL("ONLY ")
 
 BRIEF = Patience(lock_timeout_ms=50, attempts=40, first_pause=0.05, longest_pause=2)
+# So that a wait for a single lock ends as what it is.
+MOMENT_MS = 5
 CALM = Patience(lock_timeout_ms=2000, attempts=10, first_pause=0.2, longest_pause=5)
 
 
@@ -222,7 +224,7 @@ def with_retries(
             with timeouts(connection, lock_ms=patience.lock_timeout_ms):
                 return action()
         except OperationalError as error:
-            if sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
+            if not isinstance(error, _TimeIsUp) and sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
                 raise
             holders = activity.holding(connection, [relation.oid for relation in relations], CONFLICTS[mode])
             if attempt == patience.attempts:
@@ -280,9 +282,9 @@ def _with_locks(
             began = time.monotonic()
             for mode, group in groupby(wanted, key=itemgetter(1)):
                 # Who waits for the first of them waits for all: together they have the time of one.
-                waited_ms = int((time.monotonic() - began) * 1000)
-                _limit_waits(cursor, max(1, BRIEF.lock_timeout_ms - waited_ms))
-                cursor.execute(lock_statement([table for table, _ in group], mode, scope))
+                left_ms = BRIEF.lock_timeout_ms - int((time.monotonic() - began) * 1000)
+                _lock_within(cursor, max(1, left_ms), lock_statement([table for table, _ in group], mode, scope))
+            cursor.execute("SET LOCAL statement_timeout = 0")
             return action()
 
     return with_retries(connection, BRIEF, strongest, relations, locked)
@@ -299,6 +301,27 @@ def lock_script(wanted: list[tuple[Relation, str]]) -> Iterator[sql.Composable]:
     yield sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(BRIEF.lock_timeout_ms))
     for mode, group in groupby(wanted, key=itemgetter(1)):
         yield lock_statement([table for table, _ in group], mode)
+
+
+class _TimeIsUp(OperationalError):
+    """Several locks were waited for, each not for long."""
+
+
+def _lock_within(cursor: CursorWrapper, most_ms: int, statement: sql.Composed) -> None:
+    """Take the locks of a statement within so many milliseconds. Of `lock_timeout` each has as many, of
+    `statement_timeout` all together.
+
+    A cancel by somebody at the very end is taken for the latter; one between two tries hits nothing either.
+    """
+    _limit_waits(cursor, most_ms)
+    cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(most_ms + MOMENT_MS)])
+    began = time.monotonic()
+    try:
+        cursor.execute(statement)
+    except OperationalError as error:
+        if sqlstate(error) == QUERY_CANCELED and (time.monotonic() - began) * 1000 >= most_ms:
+            raise _TimeIsUp(str(error)) from error
+        raise
 
 
 def _limit_waits(cursor: CursorWrapper, most_ms: int) -> None:

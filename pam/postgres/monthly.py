@@ -49,15 +49,17 @@ def add_month(connection: BaseDatabaseWrapper, move: Move, month: Month) -> bool
 
     A partition with just this month's bound is accepted, whatever its name; what a killed run left is made anew.
 
-    Locks: SHARE ROW EXCLUSIVE on a referenced table, SHARE UPDATE EXCLUSIVE on the table, ACCESS EXCLUSIVE on the
-    default partition, which is read: asked for briefly, in this order, held for a moment that grows with the rows of
-    the default partition only. Raises MonthTaken, LockUnavailable, DefaultHasRows.
+    Locks: ACCESS EXCLUSIVE on the new month, SHARE ROW EXCLUSIVE on a referenced table, SHARE UPDATE EXCLUSIVE on the
+    table, ACCESS EXCLUSIVE on the default partition, which is read: asked for briefly, in this order, held for a moment
+    that grows with the rows of the default partition only. Raises MonthTaken, LockUnavailable, DefaultHasRows.
     """
     if month in [there.month for there in months_of(connection, move.source)]:
         return False
     dress = read_dress(connection, move.source)
     make_unattached(connection, move, dress, month)
-    wanted = [(key.references, "SHARE ROW EXCLUSIVE") for key in dress.foreign_keys]
+    # The new month first: a dump may have begun that reads it.
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in unattached(connection, move, [month])]
+    wanted += [(key.references, "SHARE ROW EXCLUSIVE") for key in dress.foreign_keys]
     wanted.append((move.source, "SHARE UPDATE EXCLUSIVE"))
     default = default_partition(connection, move.source)
     if default:
@@ -67,6 +69,12 @@ def add_month(connection: BaseDatabaseWrapper, move: Move, month: Month) -> bool
     except Error as error:
         raise explained(error, move, month) from error
     return True
+
+
+def unattached(connection: BaseDatabaseWrapper, move: Move, months: list[Month]) -> list[Relation]:
+    """The tables of these months, as far as they are there."""
+    names = [move.named(month.suffix).as_string(connection.connection) for month in months]
+    return [table for name in names if (table := catalog.relation(connection, name))]
 
 
 def make_unattached(connection: BaseDatabaseWrapper, move: Move, dress: Dress, month: Month) -> None:

@@ -8,7 +8,7 @@ from pam.postgres import catalog, extended_statistics
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import MenshunError
 from pam.postgres.locks import with_locks
-from pam.postgres.monthly import attach, explained, make_unattached
+from pam.postgres.monthly import attach, explained, make_unattached, unattached
 from pam.postgres.monthly_catalog import default_partition
 from pam.postgres.months import Month
 from pam.postgres.online_copy import dress as wardrobe
@@ -117,7 +117,9 @@ def _turn(connection: BaseDatabaseWrapper, move: Move, months: list[Month]) -> N
                 )
         execute(connection, finish)
 
-    wanted = [(key.references, "ACCESS EXCLUSIVE") for key in dress.foreign_keys]
+    # The new months first: a dump may have begun that reads them.
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in unattached(connection, move, months)]
+    wanted += [(key.references, "ACCESS EXCLUSIVE") for key in dress.foreign_keys]
     wanted += [(move.source, "ACCESS EXCLUSIVE"), (default, "ACCESS EXCLUSIVE")]
     try:
         with_locks(connection, wanted, move_rows)
