@@ -12,13 +12,13 @@ from tests.support.databases import session
 # Without phase 3.
 BEGIN = "0010_phase3_begin"
 # Whether somebody holds, for himself alone, the table that others know by this name, between two looks at the server's
-# clock (milliseconds); what is done to the old one after it has lost the name hinders nobody.
+# clock (milliseconds), and which table has the name; what is done to the old one after it has lost it hinders nobody.
 LOOK = """
 SELECT extract(epoch FROM clock_timestamp())::float8 * 1000, EXISTS (
     SELECT FROM pg_locks
     WHERE locktype = 'relation' AND relation = to_regclass(%s) AND mode = 'AccessExclusiveLock' AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-), extract(epoch FROM clock_timestamp())::float8 * 1000
+), extract(epoch FROM clock_timestamp())::float8 * 1000, to_regclass(%s)::oid
 """
 
 
@@ -26,22 +26,23 @@ SELECT extract(epoch FROM clock_timestamp())::float8 * 1000, EXISTS (
 def watched(alias: str, table: str) -> Iterator[list[float]]:
     """Looks without a pause who holds `table`; yields for how many milliseconds somebody did, each time, at most.
 
-    From before the last look that found it free to after the first that found it free again. Complete after the block.
+    From before the last look that found it free to after the first that found it free again; if none found it held, but
+    another table has its name, it was in between. Complete after the block.
     """
     held: list[float] = []
     stop, ready = threading.Event(), threading.Event()
 
     def look() -> None:
-        free, was_held, is_last = 0.0, False, False
+        free, was_held, is_last, known = 0.0, False, False, None
         with session(alias) as other, other.cursor() as cursor:
             while not is_last:
                 is_last = stop.is_set()
-                cursor.execute(LOOK, [table])
-                ((before, is_held, after),) = cursor.fetchall()
-                if was_held and not is_held:
-                    held.append(after - free)
+                cursor.execute(LOOK, [table, table])
+                ((before, is_held, after, found),) = cursor.fetchall()
                 if not is_held:
-                    free = before
+                    if was_held or (known and found != known):
+                        held.append(after - free)
+                    free, known = before, found
                 was_held = is_held
                 ready.set()
 
