@@ -23,21 +23,15 @@ from pam.postgres.months import Month
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
 from tests.support.databases import session
+from tests.support.held_locks import BEGIN, MODES
 from tests.support.months import add_sessions, left_over, partitions
 from tests.support.threads import actor, until
 
-BEGIN = "0010_phase3_begin"
 DAYS = (50, "2026-09-05 13:37:11+00")
 NEW = "sessions_menshun_new"
 USED = ["privileged_users", "service_identities", "sessions", "audit_logs"]
-# What an autovacuum is in the way of; the later, the stronger.
-MODES = [
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-]
+# What an autovacuum is in the way of.
+STRONG = MODES[MODES.index("ShareUpdateExclusiveLock") :]
 # Of each table that this transaction holds in such a mode: the transaction, the table's oid and name, how strong the
 # mode is, and whether clients wait for it.
 HELD = """
@@ -85,7 +79,7 @@ class Watch:
         return done
 
     def _look(self, cursor: Any, text: str) -> None:
-        cursor.execute(HELD, {"modes": MODES, "used": USED})
+        cursor.execute(HELD, {"modes": STRONG, "used": USED})
         held = cursor.fetchall()
         if not any(is_waited_for for *_, is_waited_for in held):
             return
@@ -214,7 +208,7 @@ def test_who_is_at_the_new_table_is_waited_for_alone(full, monkeypatch, target, 
                 "SET lock_timeout = 1; SELECT count(*) FROM sessions; LOCK TABLE sessions IN ROW EXCLUSIVE MODE"
             )
         other.rollback()
-    # What was made twice or not at all would show.
+    # The table in use is as it was.
     assert bool(partitions(full, "sessions")) == bool(target)
     call_command("pam_partitions", "abandon", database=full, verbosity=0)
     assert left_over(full) == []

@@ -25,21 +25,12 @@ from pam.postgres.online_copy.step import Step
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client, checksums
 from tests.support.databases import throwaway_database
+from tests.support.held_locks import MODES
 from tests.support.months import add_sessions, left_over
 from tests.support.schema import described
 
 BEFORE = "2026-08-01"
 NOW = datetime(2026, 8, 17, 13, 37, 11, tzinfo=UTC)
-WEAKER = [
-    "AccessShareLock",
-    "RowShareLock",
-    "RowExclusiveLock",
-    "ShareUpdateExclusiveLock",
-    "ShareLock",
-    "ShareRowExclusiveLock",
-    "ExclusiveLock",
-    "AccessExclusiveLock",
-]
 HELD = """
 SELECT relation, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND relation = ANY (%s) AND granted
@@ -75,7 +66,7 @@ class Watch:
         return result
 
     def strongest(self) -> dict[str, str]:
-        return {table: max(modes, key=WEAKER.index) for table, modes in self.held.items()}
+        return {table: max(modes, key=MODES.index) for table, modes in self.held.items()}
 
 
 def named(step: Step) -> dict[str, str]:
@@ -84,7 +75,7 @@ def named(step: Step) -> dict[str, str]:
 
 
 def strong(locks: dict[str, str]) -> dict[str, str]:
-    return {table: mode for table, mode in locks.items() if WEAKER.index(mode) > 2}
+    return {table: mode for table, mode in locks.items() if MODES.index(mode) > 2}
 
 
 def in_use(alias: str, move: Move) -> dict[int, str]:

@@ -9,6 +9,17 @@ from django.core.management import call_command
 
 from tests.support.databases import session
 
+# The modes of a lock on a table, as pg_locks names them, the weakest first.
+MODES = [
+    "AccessShareLock",
+    "RowShareLock",
+    "RowExclusiveLock",
+    "ShareUpdateExclusiveLock",
+    "ShareLock",
+    "ShareRowExclusiveLock",
+    "ExclusiveLock",
+    "AccessExclusiveLock",
+]
 # Without phase 3.
 BEGIN = "0010_phase3_begin"
 # Whether somebody holds, for himself alone, the table that others know by this name, between two looks at the server's
