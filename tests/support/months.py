@@ -6,7 +6,10 @@ from django.db import connections
 
 from pam.models import Session
 from pam.postgres.months import Month
-from tests.support.bulk import BEGIN
+from tests.support import bulk
+
+# The migrations between which both tables are converted.
+BEGIN, CONVERTED = "0010_phase3_begin", "0012_phase3_sessions_by_month"
 
 SESSION_ROWS = """
 INSERT INTO sessions (
@@ -27,7 +30,7 @@ FROM (
 """
 
 
-def add_sessions(alias: str, rows: int, days: int = 200, begin: str = BEGIN) -> None:
+def add_sessions(alias: str, rows: int, days: int = 200, begin: str = bulk.BEGIN) -> None:
     """`rows` sessions of the oldest user, over the same days as the audit rows."""
     with connections[alias].cursor() as cursor:
         cursor.execute(SESSION_ROWS, {"rows": rows, "days": days, "begin": begin})

@@ -45,6 +45,11 @@ class Key:
     remark: str | None
     method: str
 
+    @property
+    def access_method(self) -> str:
+        """The name behind USING: btree, gin, ..."""
+        return self.method.split()[1]
+
 
 @dataclass(frozen=True)
 class ForeignKey:

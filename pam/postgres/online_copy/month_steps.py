@@ -87,7 +87,8 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
             (wardrobe.create_key(move, key, table.identifier, name),),
             facts.exists(sql.Identifier(table.schema, name)),
             lane=lane,
-            serial=True,
+            # Other months have the other processors.
+            helpers=0,
         )
     for trigger in dress.triggers:
         # Row triggers come with the attachment; those for a statement do not, and a month could be emptied directly.

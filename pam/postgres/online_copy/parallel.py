@@ -65,8 +65,11 @@ def in_parallel(
 
 
 def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
-    """Run steps as far as they are not done: in their order, but lanes that follow each other side by side."""
-    for in_lanes, group in groupby(planned, key=lambda step: bool(step.lane)):
+    """Run steps as far as they are not done: in their order, but lanes that follow each other side by side.
+
+    A step that has helpers of the server has none beside it.
+    """
+    for (in_lanes, _), group in groupby(planned, key=lambda step: (bool(step.lane), bool(step.helpers))):
         if not in_lanes:
             _run(connection, group)
             continue

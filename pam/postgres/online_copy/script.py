@@ -10,7 +10,7 @@ from pam.postgres.catalog import Relation
 from pam.postgres.online_copy import build, steps
 from pam.postgres.online_copy.dress import read_dress
 from pam.postgres.online_copy.move import OLD, Layout, Move, suffixed
-from pam.postgres.online_copy.step import AS_THE_SERVER_LIKES, SERIAL, Step
+from pam.postgres.online_copy.step import AS_THE_SERVER_LIKES, Step
 
 
 def planned(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Step]:
@@ -42,13 +42,13 @@ def statements(
     if source.is_partitioned == to_months:
         yield "SELECT 1", [f"{layout.table} is what it shall be already; nothing is done."]
         return
-    serial = False
+    helpers = AS_THE_SERVER_LIKES
     for number, step in enumerate(planned(connection, move, now), 1):
         done = one_line(step.done.as_string(connection.connection))
         comments = [f"{number}. {step.name}", f"Done when: {done}", step.told()]
-        if step.serial != serial:
-            serial = step.serial
-            yield (SERIAL if serial else AS_THE_SERVER_LIKES), []
+        if step.helpers_set != helpers:
+            helpers = step.helpers_set
+            yield helpers, []
         for statement in step.script():
             yield statement.as_string(connection.connection), comments
             comments = [step.told()]

@@ -19,9 +19,8 @@ MOST_NAMED = 2
 # Modes that a reader or writer waits for, so that they are asked for briefly, before anything else is done.
 STRONG = ("SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE")
 
-# Helpers of the server are worth their price only on a processor that would rest otherwise: a trigram index that two
-# processes build costs a quarter more than one that is built by one.
-SERIAL = "SET max_parallel_maintenance_workers = 0"
+# The setting of the session, by `Step.helpers`.
+HELPERS = "SET max_parallel_maintenance_workers = {}"
 AS_THE_SERVER_LIKES = "RESET max_parallel_maintenance_workers"
 
 
@@ -43,9 +42,9 @@ class Step:
     `locks` are those on tables in use, the referenced ones first; `grows` is what the time grows with for which they
     are held: "rows", "months", or nothing. `own` are tables that nobody uses and that the statements lock too, in the
     same mode: they are taken before the others, as an autovacuum may be at work there. `done` is a query for one bool.
-    Steps that follow each other and name a `lane` are run side by side, those of one lane in their order. `serial`: no
-    parallel workers of the server help it, as other lanes keep the processors busy. `action` runs where the statements
-    alone are not all.
+    Steps that follow each other and name a `lane` are run side by side, those of one lane in their order. `helpers`:
+    at most so many parallel workers of the server help to build an index; None: as many as the server likes. `action`
+    runs where the statements alone are not all.
     """
 
     name: str
@@ -55,9 +54,14 @@ class Step:
     own: tuple[sql.Identifier, ...] = ()
     grows: str = ""
     lane: str = ""
-    serial: bool = False
+    helpers: int | None = None
     in_transaction: bool = True
     action: Callable[[BaseDatabaseWrapper], None] | None = None
+
+    @property
+    def helpers_set(self) -> str:
+        """The statement that lets so many help."""
+        return AS_THE_SERVER_LIKES if self.helpers is None else HELPERS.format(self.helpers)
 
     @property
     def strong_locks(self) -> list[tuple[Relation, str]]:
@@ -74,7 +78,7 @@ class Step:
     def run(self, connection: BaseDatabaseWrapper) -> None:
         """Do it, in one transaction under its locks where it has any. Raises LockUnavailable, nothing changed."""
         with connection.cursor() as cursor:
-            cursor.execute(SERIAL if self.serial else AS_THE_SERVER_LIKES)
+            cursor.execute(self.helpers_set)
         if self.action:
             self.action(connection)
         elif not self.in_transaction:

@@ -1,5 +1,6 @@
 """The plan of a move: a frozen list of steps. `migrate` runs it, `sqlmigrate` and `pam_plan` print it."""
 
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
@@ -13,6 +14,8 @@ from pam.postgres.online_copy.move import TARGET, Move, Span, suffixed
 from pam.postgres.online_copy.step import Lock, Step
 
 ANALYZE_ONLY_SINCE = 18_00_00
+# The access methods whose indexes several processes can build, and since which version.
+PARALLEL_SINCE = {"btree": 11_00_00, "brin": 17_00_00, "gin": 18_00_00}
 
 
 def beginning(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[Step]:
@@ -165,12 +168,17 @@ def _replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress)
 
 
 def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[Step]:
-    """Indexes side by side, the largest first, so that none is alone at the end; then the rest of the dress."""
+    """Indexes, the largest first, so that none is alone at the end; then the rest of the dress.
+
+    No more processes build than PAM_COPY_WORKERS. The largest index takes as long as all others together, so it has all
+    of them, where the server can build it by several; the others are built side by side, by one process each: that
+    costs less in all.
+    """
     sizes = catalog.index_sizes(connection, move.source)
     keys = sorted(dress.keys, key=lambda key: -sizes.get(key.name, 0))
+    helpers = {key.name: _helpers(connection, key) for key in keys[:1]}
     return [
-        # The largest one takes as long as all others together, and has the processor that rests then.
-        *(_index(move, key, serial=key is not keys[0]) for key in keys),
+        *(_index(move, key, helpers.get(key.name, 0)) for key in keys),
         *(_constraint(move, key) for key in dress.keys if key.constraint),
         *(
             Step(
@@ -190,7 +198,20 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
     ]
 
 
-def _index(move: Move, key: Key, *, serial: bool) -> Step:
+def _helpers(connection: BaseDatabaseWrapper, key: Key) -> int:
+    """How many parallel workers may help to build an index that is built alone; 0 where the server has none for it."""
+    since = PARALLEL_SINCE.get(key.access_method)
+    if since is None or connection.connection.info.server_version < since:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reset_val::int FROM pg_catalog.pg_settings WHERE name = 'max_parallel_maintenance_workers'"
+        )
+        (allowed,) = cursor.fetchone()
+    return min(int(allowed), settings.PAM_COPY_WORKERS - 1)
+
+
+def _index(move: Move, key: Key, helpers: int) -> Step:
     name = suffixed(key.name, TARGET)
     # A constraint's index is built without it, or it would wait for all others: ALTER TABLE wants the table for itself.
     build_it = wardrobe.create_unique if key.constraint else wardrobe.create_key
@@ -199,7 +220,7 @@ def _index(move: Move, key: Key, *, serial: bool) -> Step:
         (build_it(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
         facts.exists(sql.Identifier(move.source.schema, name)),
         lane=key.name,
-        serial=serial,
+        helpers=helpers,
     )
 
 
