@@ -10,10 +10,9 @@ from django.db import connections
 from pam.postgres.online_copy.errors import ObstaclesFound
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
-from tests.support.months import add_sessions, left_over
+from tests.support.months import BEGIN, add_sessions, left_over
 from tests.support.schema import described
 
-BEGIN = "0010_phase3_begin"
 # Of three months, which have the same dress as many.
 DAYS = (40, "2026-09-25 13:37:11+00")
 ADD = "ALTER TABLE sessions ADD"

@@ -1,7 +1,9 @@
 """The way back builds indexes: no more processes at once than PAM_COPY_WORKERS, the server's helpers among them."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -16,31 +18,89 @@ from pam.postgres.online_copy.step import Step
 from pam.postgres.online_copy.steps import PARALLEL_SINCE
 
 NOW = datetime(2026, 8, 17, 13, 37, 11, tzinfo=UTC)
-AUDIT_LOGS, SESSIONS = 0, 1
+TABLES = {"audit_logs": 0, "sessions": 1}
 
 
-def helpers(alias: str, table_number: int) -> list[int]:
-    """How many helpers each index may have on the way back, in the order in which they are built."""
-    table = tables(alias)[table_number]
-    planned = script.planned(connections[alias], Move(table.move.source, table.layout, to_months=False), NOW)
-    return [step.helpers for step in planned if step.helpers is not None]
+def planned(alias: str, table: str) -> list[Step]:
+    """The steps of the way back."""
+    one = tables(alias)[TABLES[table]]
+    return script.planned(connections[alias], Move(one.move.source, one.layout, to_months=False), NOW)
 
 
-@pytest.mark.parametrize(("workers", "most"), [(1, 0), (2, 1), (9, 2)])
-def test_the_largest_index_has_all_workers_and_the_others_have_none(migrated, settings, workers, most):
-    """By default the server has two for a session."""
+def builds(alias: str, table: str) -> list[tuple[str, int | None]]:
+    """Each index that is built, in that order, and how many helpers it may have."""
+    steps = [step for step in planned(alias, table) if step.name.startswith("build ")]
+    return [(step.name.removeprefix("build "), step.helpers) for step in steps]
+
+
+def change(alias: str, setting: str) -> None:
+    """A setting of the database, for new sessions."""
+    with connections[alias].cursor() as cursor:
+        name = sql.Identifier(connections[alias].settings_dict["NAME"])
+        cursor.execute(sql.SQL("ALTER DATABASE {} SET {}").format(name, sql.SQL(setting)))
+    connections[alias].close()
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 0), (2, 1), (3, None), (9, None)])
+def test_all_workers_build_the_largest_index_where_the_server_has_as_many(migrated, settings, workers, most):
+    """By default there is memory for two processes."""
     settings.PAM_COPY_WORKERS = workers
-    first, *others = helpers(migrated, SESSIONS)
+    (_, first), *others = builds(migrated, "sessions")
     assert first == most
-    assert set(others) == {0}
+    assert {helpers for _, helpers in others} == {0}
 
 
-def test_the_servers_own_limit_is_kept(migrated):
-    with connections[migrated].cursor() as cursor:
-        name = sql.Identifier(connections[migrated].settings_dict["NAME"])
-        cursor.execute(sql.SQL("ALTER DATABASE {} SET max_parallel_maintenance_workers = 0").format(name))
-    connections[migrated].close()
-    assert set(helpers(migrated, SESSIONS)) == {0}
+@pytest.mark.parametrize("session", [None, "SET max_parallel_maintenance_workers = 0"])
+def test_three_by_memory_for_three(migrated, settings, session):
+    """What the session of the plan has set is not what those of the workers will have."""
+    settings.PAM_COPY_WORKERS = 3
+    change(migrated, "maintenance_work_mem = '96MB'")
+    if session:
+        with connections[migrated].cursor() as cursor:
+            cursor.execute(session)
+    assert builds(migrated, "sessions")[0][1] == 2
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["max_parallel_maintenance_workers = 0", "max_parallel_workers = 0", "maintenance_work_mem = '63MB'"],
+)
+def test_where_the_server_lends_none_all_are_built_side_by_side(migrated, settings, setting):
+    settings.PAM_COPY_WORKERS = 2
+    change(migrated, setting)
+    assert builds(migrated, "sessions")[0][1] is None
+
+
+def test_the_largest_index_of_the_audit_log_is_its_trigram_index(migrated, settings):
+    """An empty one too is larger than others. Until PostgreSQL 17 one process builds it."""
+    settings.PAM_COPY_WORKERS = 2
+    version = connections[migrated].connection.info.server_version
+    first, *others = builds(migrated, "audit_logs")
+    assert first == ("ix_audit_logs_search_gin", 1 if version >= 18_00_00 else None)
+    assert {helpers for _, helpers in others} == {0}
+
+
+@pytest.mark.parametrize(("helpers", "told"), [(None, "2"), (0, "0"), (1, "1")])
+def test_a_step_lets_so_many_help(database, helpers, told):
+    with connections[database].cursor() as cursor:
+        cursor.execute("CREATE TABLE seen (workers text); SET max_parallel_maintenance_workers = 7")
+        note = sql.SQL("INSERT INTO seen SELECT current_setting('max_parallel_maintenance_workers')")
+        Step("look", (note,), sql.SQL("SELECT false"), helpers=helpers).run(connections[database])
+        cursor.execute("SELECT workers FROM seen")
+        assert cursor.fetchall() == [(told,)]
+
+
+def test_it_is_printed(migrated, settings):
+    """Above the first index, above the others, and behind them."""
+    settings.PAM_COPY_WORKERS = 2
+    table = tables(migrated)[TABLES["sessions"]]
+    printed = script.statements(connections[migrated], table.layout, False, NOW)
+    lines = [text for text, _ in printed if "max_parallel_maintenance_workers" in text or "INDEX" in text.split()[:3]]
+    settings_of = [line for line in lines if "max_parallel" in line]
+    assert lines[0] == settings_of[0] == "SET max_parallel_maintenance_workers = 1"
+    assert lines[2] == settings_of[1] == "SET max_parallel_maintenance_workers = 0"
+    assert settings_of[2:] == ["RESET max_parallel_maintenance_workers"]
+    assert len(lines) > 10
 
 
 @pytest.mark.parametrize("method", ["btree", "brin", "gin", "hash"])
@@ -58,26 +118,37 @@ def test_which_indexes_the_server_builds_by_several(database, method):
     assert is_parallel == (since is not None and connection.info.server_version >= since)
 
 
-def test_who_has_helpers_has_nobody_beside_it(database):
-    """While it is at work nobody else begins, though a worker is free; the others meet."""
-    begun = threading.Event()
+def test_who_has_helpers_has_nobody_beside_it(database, settings):
+    """While they are at work nobody else begins, though a worker is free; the others meet."""
+    settings.PAM_COPY_WORKERS = 2
+    running: set[str] = set()
+    changed = threading.Condition()
     together = threading.Barrier(2, timeout=20)
-    seen: list[bool] = []
+    met: dict[str, bool] = {}
 
-    def alone(_: BaseDatabaseWrapper) -> None:
-        seen.append(begun.wait(timeout=0.5))
+    def alone(name: str, _: BaseDatabaseWrapper) -> None:
+        with changed:
+            running.add(name)
+            changed.notify_all()
+            met[name] = changed.wait_for(lambda: len(running) > 1, timeout=0.5)
+            running.discard(name)
 
-    def beside(_: BaseDatabaseWrapper) -> None:
-        begun.set()
+    def beside(name: str, _: BaseDatabaseWrapper) -> None:
+        with changed:
+            running.add(name)
+            changed.notify_all()
         together.wait()
+        met[name] = True
 
-    never = sql.SQL("SELECT false")
     run(
         connections[database],
         [
-            Step("with helpers", (), never, lane="with helpers", helpers=1, action=alone),
-            *(Step(name, (), never, lane=name, helpers=0, action=beside) for name in ("one", "other")),
+            *(lane(name, 1, partial(alone, name)) for name in ("with helpers", "with helpers too")),
+            *(lane(name, 0, partial(beside, name)) for name in ("one", "other")),
         ],
     )
-    assert seen == [False]
-    assert begun.is_set()
+    assert met == {"with helpers": False, "with helpers too": False, "one": True, "other": True}
+
+
+def lane(name: str, helpers: int, action: Callable[[BaseDatabaseWrapper], None]) -> Step:
+    return Step(name, (), sql.SQL("SELECT false"), lane=name, helpers=helpers, action=action)

@@ -23,8 +23,8 @@ from pam.postgres.months import Month
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
 from tests.support.databases import session
-from tests.support.held_locks import BEGIN, MODES
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.held_locks import MODES
+from tests.support.months import BEGIN, add_sessions, left_over, partitions
 from tests.support.threads import actor, until
 
 DAYS = (50, "2026-09-05 13:37:11+00")

@@ -17,12 +17,11 @@ from pytest_django import DjangoDbBlocker
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client, checksums, found
 from tests.support.databases import session, throwaway_database
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.months import BEGIN, add_sessions, left_over, partitions
 from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import actor, writers
 from tests.test_phase2_live import OPTIONS, client_lines
 
-BEGIN = "0010_phase3_begin"
 BEFORE = "2026-11-01"
 # Four months: with those ahead more than eight, which have the same steps as many.
 DAYS = (110, "2026-07-05 13:37:11+00")

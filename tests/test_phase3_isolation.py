@@ -16,7 +16,7 @@ from pam.postgres.locks import Patience
 from pam.postgres.online_copy import replay
 from tests.support.clients import Client, checksums
 from tests.support.databases import database_name, session
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.months import BEGIN, add_sessions, left_over, partitions
 from tests.support.threads import actor, until
 
 INSERT = """
@@ -27,7 +27,6 @@ WAITS = """
 SELECT count(*) FROM pg_locks WHERE relation = 'audit_logs'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted
 """
 LEVELS = ["repeatable read", "serializable"]
-BEGIN = "0010_phase3_begin"
 
 
 @pytest.fixture

@@ -15,12 +15,11 @@ from pam.models import Session
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client, checksums, found
 from tests.support.cluster import Cluster
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.months import BEGIN, add_sessions, left_over, partitions
 from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import writers
 from tests.test_phase2_live import OPTIONS, assert_a_wait_would_have_been_seen, client_lines
 
-BEGIN = "0010_phase3_begin"
 # Five months, and 24.
 FEW, MANY = ("2026-07-03 13:37:11+00", 140), ("2024-11-03 13:37:11+00", 700)
 

@@ -142,6 +142,12 @@ def index_sizes(connection: BaseDatabaseWrapper, table: Relation) -> dict[str, i
     return dict(_rows(connection, "index_sizes", table=table.oid))
 
 
+def index_helpers(connection: BaseDatabaseWrapper) -> int:
+    """How many parallel workers the server's settings allow a session that builds an index of a large table."""
+    ((count,),) = _rows(connection, "index_helpers")
+    return int(count)
+
+
 def extension(connection: BaseDatabaseWrapper, name: str) -> Extension | None:
     """The installed extension `name`, or None."""
     rows = _rows(connection, "extension", name=name)

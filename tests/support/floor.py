@@ -2,11 +2,12 @@
 
 import os
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connections
+
+from tests.support.turns import seconds
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ def floor(alias: str, *, helpers: bool = True) -> Floor:
     with it on all processors.
     """
     with connections[alias].cursor() as cursor:
+        # Whoever has the machine for himself lets sorts have what there is.
+        cursor.execute("SET work_mem = '1GB'")
         for setting in ("max_parallel_maintenance_workers", "max_parallel_workers_per_gather"):
             cursor.execute(f"RESET {setting}" if helpers else f"SET {setting} = 0")
     at_rest(alias)
@@ -63,8 +66,5 @@ def _floor(alias: str, table: str, time_column: str) -> Floor:
 
 
 def _seconds(alias: str, statements: Sequence[str]) -> float:
-    began = time.perf_counter()
     with connections[alias].cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    return time.perf_counter() - began
+        return seconds(lambda: [cursor.execute(statement) for statement in statements])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.core.management import call_command
 
 from tests.support.databases import session
+from tests.support.months import BEGIN
 
 # The modes of a lock on a table, as pg_locks names them, the weakest first.
 MODES = [
@@ -20,8 +21,6 @@ MODES = [
     "ExclusiveLock",
     "AccessExclusiveLock",
 ]
-# Without phase 3.
-BEGIN = "0010_phase3_begin"
 # Whether somebody holds, for himself alone, the table that others know by this name, between two looks at the server's
 # clock (milliseconds), and which table has the name; what is done to the old one after it has lost it hinders nobody.
 LOOK = """

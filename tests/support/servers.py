@@ -10,7 +10,7 @@ from tests.support.cluster import Cluster
 ALIAS = "cluster"
 DATABASE = "app"
 # Of a server that is measured: no checkpoint in the middle, and memory for what is read and built again and again.
-ROOMY = {"max_wal_size": "8GB", "shared_buffers": "4GB", "maintenance_work_mem": "256MB"}
+ROOMY = {"max_wal_size": "8GB", "shared_buffers": "1GB", "maintenance_work_mem": "256MB"}
 
 
 @contextmanager

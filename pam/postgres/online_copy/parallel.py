@@ -67,9 +67,9 @@ def in_parallel(
 def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
     """Run steps as far as they are not done: in their order, but lanes that follow each other side by side.
 
-    A step that has helpers of the server has none beside it.
+    A step that asks for a number of the server's helpers has no other lane beside it.
     """
-    for (in_lanes, _), group in groupby(planned, key=lambda step: (bool(step.lane), bool(step.helpers))):
+    for (in_lanes, _), group in groupby(planned, key=_beside):
         if not in_lanes:
             _run(connection, group)
             continue
@@ -77,6 +77,11 @@ def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
         for step in group:
             lanes.setdefault(step.lane, []).append(step)
         in_parallel(connection.alias, settings.PAM_COPY_WORKERS, lanes.values(), _run, _nothing)
+
+
+def _beside(step: Step) -> tuple[bool, str]:
+    """Steps that follow each other with the same answer are one group; lanes of a group are run side by side."""
+    return bool(step.lane), step.lane if step.helpers else ""
 
 
 def _run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> int:

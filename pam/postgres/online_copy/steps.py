@@ -15,7 +15,7 @@ from pam.postgres.online_copy.step import Lock, Step
 
 ANALYZE_ONLY_SINCE = 18_00_00
 # The access methods whose indexes several processes can build, and since which version.
-PARALLEL_SINCE = {"btree": 11_00_00, "brin": 17_00_00, "gin": 18_00_00}
+PARALLEL_SINCE = {"btree": 0, "brin": 17_00_00, "gin": 18_00_00}
 
 
 def beginning(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span) -> list[Step]:
@@ -170,15 +170,16 @@ def _replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress)
 def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[Step]:
     """Indexes, the largest first, so that none is alone at the end; then the rest of the dress.
 
-    No more processes build than PAM_COPY_WORKERS. The largest index takes as long as all others together, so it has all
-    of them, where the server can build it by several; the others are built side by side, by one process each: that
-    costs less in all.
+    Where the server builds the largest one by as many processes as there are workers, it is built alone by all of them:
+    one that takes as long as all others together (the trigram index of `audit_logs` does) would leave the other workers
+    nothing to do, and with helpers beside other builds there would be more processes than PAM_COPY_WORKERS. Elsewhere
+    it has what helpers there are, beside the others. They have none: a trigram index that two processes build costs a
+    quarter more than one that is built by one.
     """
     sizes = catalog.index_sizes(connection, move.source)
     keys = sorted(dress.keys, key=lambda key: -sizes.get(key.name, 0))
-    helpers = {key.name: _helpers(connection, key) for key in keys[:1]}
     return [
-        *(_index(move, key, helpers.get(key.name, 0)) for key in keys),
+        *(_index(move, key, 0 if number else _all_helpers(connection, key)) for number, key in enumerate(keys)),
         *(_constraint(move, key) for key in dress.keys if key.constraint),
         *(
             Step(
@@ -198,20 +199,15 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
     ]
 
 
-def _helpers(connection: BaseDatabaseWrapper, key: Key) -> int:
-    """How many parallel workers may help to build an index that is built alone; 0 where the server has none for it."""
+def _all_helpers(connection: BaseDatabaseWrapper, key: Key) -> int | None:
+    """The helpers with which all workers build one index; None where the server has not so many for it."""
+    helpers = settings.PAM_COPY_WORKERS - 1
     since = PARALLEL_SINCE.get(key.access_method)
-    if since is None or connection.connection.info.server_version < since:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT reset_val::int FROM pg_catalog.pg_settings WHERE name = 'max_parallel_maintenance_workers'"
-        )
-        (allowed,) = cursor.fetchone()
-    return min(int(allowed), settings.PAM_COPY_WORKERS - 1)
+    can_be_shared = since is not None and connection.connection.info.server_version >= since
+    return helpers if can_be_shared and catalog.index_helpers(connection) >= helpers else None
 
 
-def _index(move: Move, key: Key, helpers: int) -> Step:
+def _index(move: Move, key: Key, helpers: int | None) -> Step:
     name = suffixed(key.name, TARGET)
     # A constraint's index is built without it, or it would wait for all others: ALTER TABLE wants the table for itself.
     build_it = wardrobe.create_unique if key.constraint else wardrobe.create_key

@@ -20,6 +20,16 @@ SELECT r.rolname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND r.rolname <> current_user
 
+-- name: index_helpers
+-- How many parallel workers a new session of this role gets to build an index of a large table, as far as settings say:
+-- the server gives each process 32 MB of maintenance_work_mem, or fewer workers.
+SELECT greatest(0, least(
+    max(s.reset_val::bigint) FILTER (WHERE s.name = 'max_parallel_maintenance_workers'),
+    max(s.reset_val::bigint) FILTER (WHERE s.name = 'max_parallel_workers'),
+    max(s.reset_val::bigint) FILTER (WHERE s.name = 'maintenance_work_mem') / 32768 - 1
+))
+FROM pg_catalog.pg_settings s
+
 -- name: partitions
 -- The direct partitions of a table, in the order of their names.
 SELECT c.oid, n.nspname, c.relname, c.relkind
