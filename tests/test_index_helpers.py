@@ -74,8 +74,8 @@ def test_where_the_server_lends_none_all_are_built_side_by_side(migrated, settin
 def test_the_largest_index_of_the_audit_log_is_its_trigram_index(migrated, settings):
     """An empty one too is larger than others. Until PostgreSQL 17 one process builds it."""
     settings.PAM_COPY_WORKERS = 2
-    version = connections[migrated].connection.info.server_version
     first, *others = builds(migrated, "audit_logs")
+    version = connections[migrated].connection.info.server_version
     assert first == ("ix_audit_logs_search_gin", 1 if version >= 18_00_00 else None)
     assert {helpers for _, helpers in others} == {0}
 
