@@ -13,7 +13,7 @@ from pam.postgres.extended_statistics import StatisticsTaken
 from pam.postgres.operations import AddExtendedStatistics
 from tests.support import toys
 from tests.support.databases import session
-from tests.support.threads import writers
+from tests.support.threads import actor, writers
 
 ADD = AddExtendedStatistics("Toy", "st_toys", fields=["name", "is_active"], kinds=["mcv", "dependencies"])
 BEFORE = toys.state()
@@ -187,7 +187,10 @@ def cut(alias: str, when: int, work) -> bool:
 
 
 def test_under_concurrent_writers(database, partitioned):
-    """Writers go on all the while, and one who has written and not committed stops nothing."""
+    """Writers go on all the while, and one who has written and not committed stops nothing on the way there.
+
+    Back, the server would let a writer plan with statistics that are dropped meanwhile, and his statement fail.
+    """
 
     def write(writer: int, number: int) -> None:
         with connections[database].cursor() as cursor:
@@ -198,6 +201,34 @@ def test_under_concurrent_writers(database, partitioned):
         with writers(3, write):
             toys.forwards(database, ADD, BEFORE)
             assert gathered(database) == dict.fromkeys(NAMES[partitioned], True)
+            cursor.execute("COMMIT")
             toys.backwards(database, ADD, BEFORE)
-        cursor.execute("COMMIT")
     assert gathered(database) == {}
+
+
+def test_back_nobody_plans_with_what_goes(database, partitioned):
+    """Who plans holds the table; the statistics go when he has let go of it, and he has waited for nobody."""
+    toys.forwards(database, ADD, BEFORE)
+    with session(database) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT count(*) FROM toys")
+        with actor(lambda: toys.backwards(database, ADD, BEFORE)) as going:
+            with pytest.raises(TimeoutError):
+                going.result(timeout=0.3)
+            assert "st_toys" in gathered(database)
+            cursor.execute("SELECT count(*) FROM toys WHERE name = 'again' AND is_active; COMMIT")
+            going.result(timeout=20)
+    assert gathered(database) == {}
+
+
+def test_the_sql_of_the_way_back(database, partitioned):
+    toys.forwards(database, ADD, BEFORE)
+    lines = toys.collected(database, ADD, BEFORE, back=True)
+    statements = [line for line in lines if not line.startswith("--")]
+    assert statements[:5] == [
+        "BEGIN;",
+        "SET LOCAL lock_timeout = 50;",
+        'LOCK TABLE ONLY "public"."toys" IN ACCESS EXCLUSIVE MODE;',
+        'DROP STATISTICS IF EXISTS "public"."st_toys";',
+        "COMMIT;",
+    ]
+    assert len(statements) == 5 * len(NAMES[partitioned])

@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/planner-stats.html#PLANNER-STATS-EXTENDE
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -15,7 +16,7 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import NameTaken, TableMissing, build_failed
-from pam.postgres.locks import CALM, is_open, with_retries
+from pam.postgres.locks import CALM, is_open, lock_script, with_locks, with_retries
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.obstacles import GOES_BEFORE
 from pam.postgres.partitioned_index import partition_index_name
@@ -55,7 +56,11 @@ class ExtendedStatistics:
         )
 
     def drop(self, table: Relation) -> sql.Composed:
-        """Lock: SHARE UPDATE EXCLUSIVE on `table`, for a moment."""
+        """Lock: ACCESS EXCLUSIVE on `table`, for a moment, taken beforehand (`lock_to_drop`).
+
+        The statement itself takes SHARE UPDATE EXCLUSIVE, beside which others plan queries; one who has just read the
+        list of a table's statistics then fails with "cache lookup failed for statistics object" (XX000).
+        """
         return sql.SQL("DROP STATISTICS IF EXISTS {}").format(sql.Identifier(table.schema, self.name))
 
     def gather(self, table: Relation) -> sql.Composed:
@@ -94,12 +99,23 @@ def ensure(connection: BaseDatabaseWrapper, table_name: str, wanted: ExtendedSta
 def remove(connection: BaseDatabaseWrapper, table_name: str, wanted: ExtendedStatistics) -> None:
     """Make sure that neither the table nor its partitions have these statistics; others of the name are not ours.
 
-    Not inside a transaction. Locks and errors: as `ensure`.
+    Not inside a transaction. Locks: ACCESS EXCLUSIVE on one table at a time, for a moment, asked for briefly and with
+    retries. Errors: as `ensure`.
     """
     with exclusive_run(connection):
         there = [one for one in each(connection, _table(connection, table_name), wanted) if _is_there(connection, *one)]
         for table, statistics in there:
-            _calmly(connection, table, [statistics.drop(table)])
+            with_locks(connection, lock_to_drop(table), partial(execute, connection, [statistics.drop(table)]))
+
+
+def lock_to_drop(table: Relation) -> list[tuple[Relation, str]]:
+    """What must be locked before statistics of `table` are dropped, so that nobody plans with them."""
+    return [(table, "ACCESS EXCLUSIVE")]
+
+
+def drop_script(table: Relation, statistics: ExtendedStatistics) -> list[sql.Composable]:
+    """What `remove` does to one table, for `sqlmigrate` to print."""
+    return [sql.SQL("BEGIN"), *lock_script(lock_to_drop(table)), statistics.drop(table), sql.SQL("COMMIT")]
 
 
 def each(

@@ -11,10 +11,14 @@ from psycopg2 import sql
 
 from pam.postgres import catalog, extended_statistics
 from pam.postgres.extended_statistics import ExtendedStatistics
-from pam.postgres.locks import CALM
+from pam.postgres.locks import BRIEF, CALM
 from pam.postgres.operations import reviewed_sql
 
 BRIEFLY = "Lock: SHARE UPDATE EXCLUSIVE on {table}, for a moment: no reader or writer waits, other DDL and VACUUM do."
+ALONE = (
+    "Lock: ACCESS EXCLUSIVE on {table}, for a moment. "
+    f"What runs asks for it for {BRIEF.lock_timeout_ms} ms, tries again after a pause."
+)
 SAMPLED = "Lock: SHARE UPDATE EXCLUSIVE on {table}, then on each partition, while it is sampled, whatever the rows."
 
 
@@ -22,7 +26,7 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
     """CREATE STATISTICS on columns of the model's table, and on each of its partitions; then they are gathered.
 
     Interrupted in any way, it can be run again. Months that come later get them too. Locks and errors:
-    `pam.postgres.extended_statistics.ensure`.
+    `pam.postgres.extended_statistics.ensure`, and on the way back `remove`.
     """
 
     atomic = False
@@ -92,10 +96,9 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
             extended_statistics.remove(schema_editor.connection, table, wanted)
             return
         parent = catalog.relation_or_new(schema_editor.connection, table)
-        reviewed_sql.show_session_timeouts(schema_editor, CALM.lock_timeout_ms)
         for relation, statistics in extended_statistics.each(schema_editor.connection, parent, wanted):
-            _show(schema_editor, statistics.drop(relation), BRIEFLY.format(table=relation))
-        reviewed_sql.show_session_reset(schema_editor)
+            for statement in extended_statistics.drop_script(relation, statistics):
+                _show(schema_editor, statement, ALONE.format(table=relation))
 
     def _wanted(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState
@@ -109,5 +112,5 @@ class AddExtendedStatistics(NotInTransactionMixin, Operation):
         return schema_editor.quote_name(model._meta.db_table), ExtendedStatistics(self.name, columns, tuple(self.kinds))
 
 
-def _show(schema_editor: BaseDatabaseSchemaEditor, statement: sql.Composed, comment: str) -> None:
+def _show(schema_editor: BaseDatabaseSchemaEditor, statement: sql.Composable, comment: str) -> None:
     reviewed_sql.show(schema_editor, statement.as_string(schema_editor.connection.connection), comment)
