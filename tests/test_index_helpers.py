@@ -44,8 +44,9 @@ def change(alias: str, setting: str) -> None:
 
 @pytest.mark.parametrize(("workers", "most"), [(1, 0), (2, 1), (3, None), (9, None)])
 def test_all_workers_build_the_largest_index_where_the_server_has_as_many(migrated, settings, workers, most):
-    """By default there is memory for two processes."""
+    """There is memory for two processes."""
     settings.PAM_COPY_WORKERS = workers
+    change(migrated, "maintenance_work_mem = '64MB'")
     (_, first), *others = builds(migrated, "sessions")
     assert first == most
     assert {helpers for _, helpers in others} == {0}
@@ -84,6 +85,7 @@ def test_the_largest_index_of_the_audit_log_is_its_trigram_index(migrated, setti
 
 @pytest.mark.parametrize(("helpers", "told"), [(None, "2"), (0, "0"), (1, "1")])
 def test_a_step_lets_so_many_help(database, helpers, told):
+    change(database, "max_parallel_maintenance_workers = 2")
     with connections[database].cursor() as cursor:
         cursor.execute("CREATE TABLE seen (workers text); SET max_parallel_maintenance_workers = 7")
         note = sql.SQL("INSERT INTO seen SELECT current_setting('max_parallel_maintenance_workers')")
