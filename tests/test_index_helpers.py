@@ -11,13 +11,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.partitions.tables import tables
+from pam.postgres import activity
+from pam.postgres.activity import helpers
 from pam.postgres.online_copy import script
 from pam.postgres.online_copy.move import Move
 from pam.postgres.online_copy.parallel import run
 from pam.postgres.online_copy.step import Step
 from pam.postgres.online_copy.steps import PARALLEL_SINCE
 from tests.support.bulk import add_audit_rows
+from tests.support.databases import session
+from tests.support.threads import actor, until
 
+# Where a function waits that a helper runs.
+HELD = """
+    CREATE FUNCTION held() RETURNS bool LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN
+        WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7013) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        RETURN true;
+    END $$
+"""
 NOW = datetime(2026, 8, 17, 13, 37, 11, tzinfo=UTC)
 TABLES = {"audit_logs": 0, "sessions": 1}
 
@@ -122,8 +135,8 @@ def test_which_indexes_the_server_builds_by_several(database, method):
     assert is_parallel == (since is not None and connection.info.server_version >= since)
 
 
-def test_who_has_helpers_has_nobody_beside_it(database, settings):
-    """While they are at work nobody else begins, though a worker is free; the others meet."""
+def test_who_may_have_helpers_has_nobody_beside_it(database, settings):
+    """Until it is over nobody else begins, though a worker is free and the server lent no helper; the others meet."""
     settings.PAM_COPY_WORKERS = 2
     running: set[str] = set()
     changed = threading.Condition()
@@ -152,6 +165,49 @@ def test_who_has_helpers_has_nobody_beside_it(database, settings):
         ],
     )
     assert met == {"with helpers": False, "with helpers too": False, "one": True, "other": True}
+
+
+def test_others_begin_when_the_helpers_have_gone(database, settings, monkeypatch):
+    """The leader of the shared one ends only when the other one is there: helped, the two would never meet."""
+    settings.PAM_COPY_WORKERS = 2
+    looks: list[int] = []
+    monkeypatch.setattr(activity, "helpers", lambda *of: [looks.append(helpers(*of)), looks[-1]][1])
+    began, together = threading.Event(), threading.Barrier(2, timeout=20)
+
+    def shared(own: BaseDatabaseWrapper) -> None:
+        with own.cursor() as cursor:
+            is_new = own.connection.info.server_version >= 16_00_00
+            all_by_a_helper = "debug_parallel_query" if is_new else "force_parallel_mode"
+            cursor.execute(f"SET {all_by_a_helper} = on")
+            cursor.execute("SELECT held()")
+            cursor.execute(f"RESET {all_by_a_helper}")
+        together.wait()
+
+    def other(_: BaseDatabaseWrapper) -> None:
+        began.set()
+        together.wait()
+
+    with session(database) as holder, holder.cursor() as cursor:
+        cursor.execute(HELD)
+        cursor.execute("SELECT pg_advisory_lock(7013)")
+        with actor(lambda: run(connections[database], [lane("shared", 1, shared), lane("other", 0, other)])):
+            until(lambda: looks.count(1) > 1, "the other one sees the helper")
+            assert not began.is_set()
+            cursor.execute("SELECT pg_advisory_unlock(7013)")
+    assert began.is_set()
+    assert looks[-1] == 0
+
+
+def test_nobody_begins_behind_one_that_fails(database, settings):
+    settings.PAM_COPY_WORKERS = 2
+    began = threading.Event()
+
+    def fail(_: BaseDatabaseWrapper) -> None:
+        raise RuntimeError("no index today")
+
+    with pytest.raises(RuntimeError, match="no index today"):
+        run(connections[database], [lane("shared", 1, fail), lane("other", 0, lambda _: began.set())])
+    assert not began.is_set()
 
 
 def lane(name: str, helpers: int, action: Callable[[BaseDatabaseWrapper], None]) -> Step:

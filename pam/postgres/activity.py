@@ -52,6 +52,14 @@ def backend_pid(connection: BaseDatabaseWrapper) -> int:
     return pid
 
 
+def helpers(connection: BaseDatabaseWrapper, leader: int) -> int:
+    """How many parallel workers are at work for session `leader` just now."""
+    with connection.cursor() as cursor:
+        cursor.execute(query("activity", "helpers"), {"leader": leader})
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
 def blocking(connection: BaseDatabaseWrapper, pid: int) -> list[Session]:
     """The sessions for which session `pid` waits just now; empty if it does not wait."""
     return _sessions(connection, "blocking_pids", pid=pid)

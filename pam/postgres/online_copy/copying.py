@@ -38,6 +38,6 @@ def copy_all(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
             apart(left, settings.PAM_COPY_WORKERS),
             lambda own, chunk: rows.copy(own, move, dress, chunk),
             told,
-            throttle.may_go_on,
+            lambda _own, _chunk, stop: throttle.may_go_on(stop),
         )
     logger.info("%s: %s rows copied", move.source, f"{rows.chunks_left(connection, move)[1]:,}")

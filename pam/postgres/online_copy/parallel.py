@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres.locks import HOUR_MS, timeouts
+from pam.postgres.online_copy.shared_build import Turns
 from pam.postgres.online_copy.step import Step
 
 Job = TypeVar("Job")
@@ -25,7 +26,7 @@ def in_parallel(
     jobs: Iterable[Job],
     work: Callable[[BaseDatabaseWrapper, Job], int],
     told: Callable[[int], None],
-    may_begin: Callable[[threading.Event], bool] = lambda stop: not stop.is_set(),
+    may_begin: Callable[[BaseDatabaseWrapper, Job, threading.Event], bool] = lambda own, job, stop: not stop.is_set(),
 ) -> None:
     """Do `work` for each job, at most `workers` at once; `told` hears on the main thread what each returned.
 
@@ -49,7 +50,7 @@ def in_parallel(
                         job = waiting.get_nowait()
                     except queue.Empty:
                         return
-                    if may_begin(stop):
+                    if may_begin(own, job, stop):
                         done.put(work(own, job))
         finally:
             own.close()
@@ -67,21 +68,26 @@ def in_parallel(
 def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
     """Run steps as far as they are not done: in their order, but lanes that follow each other side by side.
 
-    A step that asks for a number of the server's helpers has no other lane beside it.
+    Behind a step that asks for a number of the server's helpers, other lanes begin when these have gone.
     """
-    for (in_lanes, _), group in groupby(planned, key=_beside):
-        if not in_lanes:
+    for in_lanes, group in groupby(planned, key=lambda step: bool(step.lane)):
+        if in_lanes:
+            _run_lanes(connection.alias, group)
+        else:
             _run(connection, group)
-            continue
-        lanes: dict[str, list[Step]] = {}
-        for step in group:
-            lanes.setdefault(step.lane, []).append(step)
-        in_parallel(connection.alias, settings.PAM_COPY_WORKERS, lanes.values(), _run, _nothing)
 
 
-def _beside(step: Step) -> tuple[bool, str]:
-    """Steps that follow each other with the same answer are one group; lanes of a group are run side by side."""
-    return bool(step.lane), step.lane if step.helpers else ""
+def _run_lanes(alias: str, planned: Iterable[Step]) -> None:
+    lanes: dict[str, list[Step]] = {}
+    for step in planned:
+        lanes.setdefault(step.lane, []).append(step)
+    turns = Turns([*lanes.values()])
+
+    def run_lane(own: BaseDatabaseWrapper, lane: list[Step]) -> int:
+        with turns.taken(own, lane):
+            return _run(own, lane)
+
+    in_parallel(alias, settings.PAM_COPY_WORKERS, lanes.values(), run_lane, _nothing, turns.may_begin)
 
 
 def _run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> int:

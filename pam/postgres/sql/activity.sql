@@ -22,6 +22,10 @@ FROM pg_catalog.pg_prepared_xacts p
 WHERE 0 = ANY (%(pids)s) AND p.database = pg_catalog.current_database()
 ORDER BY 4 DESC NULLS LAST
 
+-- name: helpers
+-- How many parallel workers a session (by pid) has.
+SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.leader_pid = %(leader)s
+
 -- name: blocking_pids
 -- The sessions for which a waiting session (by pid) waits.
 SELECT DISTINCT unnest(pg_catalog.pg_blocking_pids(%(pid)s))
