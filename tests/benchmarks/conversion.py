@@ -7,16 +7,17 @@ from pam.postgres.months import Month
 from tests.benchmarks.results import Figure, Row
 from tests.benchmarks.scale import PHASE1, PHASE2, Scale, Told, migrate, settle
 from tests.support.bulk import add_audit_rows
-from tests.support.clients import Client, busy
+from tests.support.clients import Client
 from tests.support.floor import at_rest, floor
+from tests.support.load import load
 from tests.support.manage import migration_seconds
-from tests.support.months import BEGIN, add_sessions
+from tests.support.months import BEGIN, CONVERTED, add_sessions
 from tests.support.servers import ALIAS, ROOMY, server_under_alias
 
 # The rows end in October 2026.
 END, MONTHS = datetime(2026, 10, 4, 13, 37, 11, tzinfo=UTC), 24
-# How many clients, and for how many seconds each rests after a step of some forty statements.
-LOADS = {"nobody else": (0, 0.0), "8 clients at 2 steps a second": (8, 0.5)}
+# How many clients, and how many steps of 19 statements they make in a second altogether.
+LOADS = {"nobody else": (0, None), "8 clients, 16 steps a second": (8, 16)}
 
 
 def measure(scale: Scale, told: Told) -> Figure:
@@ -33,29 +34,24 @@ def measure(scale: Scale, told: Told) -> Figure:
         migrate(ALIAS, PHASE2)
         settle(ALIAS)
         told("floor")
-        floors, taken = [_floor()], {}
-        for load, (count, pause) in LOADS.items():
-            with busy(ALIAS, count, pause, load):
-                told(f"{load}: there")
+        floors, taken = [floor(ALIAS).seconds], {}
+        for name, (clients, rate) in LOADS.items():
+            with load(cluster, ALIAS, clients, rate):
+                told(f"{name}: there")
                 at_rest(ALIAS)
-                there = migration_seconds(cluster, "pam")
-                told(f"{load}: back")
+                there = migration_seconds(cluster, "pam", CONVERTED)
+                told(f"{name}: back")
                 at_rest(ALIAS)
-                taken[load] = {"there": there, "back": migration_seconds(cluster, "pam", BEGIN)}
+                taken[name] = {"there": there, "back": migration_seconds(cluster, "pam", BEGIN)}
             told("floor")
-            floors.append(_floor())
+            floors.append(floor(ALIAS).seconds)
     base = statistics.median(floors)
     return Figure(
         f"Phase 3: conversion of {scale.rows:,} audit events and {scale.sessions:,} sessions in {months} months, time",
-        "its floor: sorted copies with the same indexes, foreign keys and statistics, made by one session, nobody else",
+        "its floor: sorted copies with the same constraints, indexes and statistics, made by one session, nobody else",
         f"(each way once; the floor before, between and after: median of {len(floors)})",
         [
-            Row(load, {way: seconds / base for way, seconds in ways.items()}, {"s": base})
-            for load, ways in taken.items()
+            Row(name, {way: seconds / base for way, seconds in ways.items()}, {"s": base})
+            for name, ways in taken.items()
         ],
     )
-
-
-def _floor() -> float:
-    base = floor(ALIAS)
-    return base.seconds - base.constraints

@@ -1,8 +1,5 @@
 """Clients of the application: each writes, changes and reads all eight tables and remembers what must be there."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -21,7 +18,6 @@ from pam.models import (
     ServiceIdentity,
     Session,
 )
-from tests.support.threads import writers
 
 M = TypeVar("M", bound=models.Model)
 
@@ -148,22 +144,6 @@ class Client:
         assert [event.action for event in events] == ["sign_out", "sign_in"]
         assert PrivilegedUser.objects.using(self.alias).active().get(upn=user.upn).sign_in_count == 1
         assert not RoleAssignment.objects.using(self.alias).active().filter(user=user).exists()
-
-
-@contextmanager
-def busy(alias: str, count: int, pause: float, load: str) -> Iterator[list[int]]:
-    """So many clients, each of which rests so many seconds after each step."""
-    if not count:
-        yield []
-        return
-    clients = [Client(alias, f"{load}-{number}") for number in range(count)]
-
-    def step(writer: int, number: int) -> None:
-        clients[writer].step(number)
-        threading.Event().wait(pause)
-
-    with writers(count, step) as steps:
-        yield steps
 
 
 def found(alias: str, keys: set[UUID]) -> dict[UUID, int]:
