@@ -13,6 +13,7 @@ from psycopg2 import sql
 from pam.partitions.tables import tables
 from pam.postgres import activity
 from pam.postgres.activity import helpers
+from pam.postgres.online_copy import plan as online_plan
 from pam.postgres.online_copy import script
 from pam.postgres.online_copy.move import Move
 from pam.postgres.online_copy.parallel import run
@@ -108,16 +109,18 @@ def test_a_step_lets_so_many_help(database, helpers, told):
 
 
 def test_it_is_printed(migrated, settings):
-    """Above the first index, above the others, and behind them."""
+    """Above the first index, above the others, and behind them; by `pam_plan` too."""
     settings.PAM_COPY_WORKERS = 2
     table = tables(migrated)[TABLES["sessions"]]
-    printed = script.statements(connections[migrated], table.layout, False, NOW)
+    printed = [*script.statements(connections[migrated], table.layout, False, NOW)]
     lines = [text for text, _ in printed if "max_parallel_maintenance_workers" in text or "INDEX" in text.split()[:3]]
     settings_of = [line for line in lines if "max_parallel" in line]
     assert lines[0] == settings_of[0] == "SET max_parallel_maintenance_workers = 1"
     assert lines[2] == settings_of[1] == "SET max_parallel_maintenance_workers = 0"
     assert settings_of[2:] == ["RESET max_parallel_maintenance_workers"]
     assert len(lines) > 10
+    plan = online_plan.plan(connections[migrated], table.layout, to_months=False, now=NOW)
+    assert [statement for step in plan.steps for statement in step.statements] == [text for text, _ in printed]
 
 
 @pytest.mark.parametrize("method", ["btree", "brin", "gin", "hash"])
@@ -171,7 +174,12 @@ def test_others_begin_when_the_helpers_have_gone(database, settings, monkeypatch
     """The leader of the shared one ends only when the other one is there: helped, the two would never meet."""
     settings.PAM_COPY_WORKERS = 2
     looks: list[int] = []
-    monkeypatch.setattr(activity, "helpers", lambda *of: [looks.append(helpers(*of)), looks[-1]][1])
+
+    def looked(own: BaseDatabaseWrapper, leader: int) -> int:
+        looks.append(helpers(own, leader))
+        return looks[-1]
+
+    monkeypatch.setattr(activity, "helpers", looked)
     began, together = threading.Event(), threading.Barrier(2, timeout=20)
 
     def shared(own: BaseDatabaseWrapper) -> None:

@@ -117,17 +117,20 @@ def _plan(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Plan:
         workers=settings.PAM_COPY_WORKERS,
         seconds=_estimate(connection, move, dress, rows),
         longest_lock_ms=_rename_ms(connection, dress),
-        steps=tuple(_printed(connection, step) for step in script.planned(connection, move, now)),
+        steps=tuple(
+            _printed(connection, step, setting)
+            for step, setting in script.with_settings(script.planned(connection, move, now))
+        ),
     )
 
 
-def _printed(connection: BaseDatabaseWrapper, step: Step) -> PlannedStep:
+def _printed(connection: BaseDatabaseWrapper, step: Step, setting: tuple[str, ...]) -> PlannedStep:
     def text(statement: sql.Composable) -> str:
         return statement.as_string(connection.connection)
 
     return PlannedStep(
         step.name,
-        tuple(map(text, step.script())),
+        (*setting, *map(text, step.script())),
         tuple(map(str, step.locks)),
         step.locks_told,
         step.grows,

@@ -1,6 +1,6 @@
 """The plan of a move for a table as it is now, to be read: nothing is run, nothing is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -42,16 +42,22 @@ def statements(
     if source.is_partitioned == to_months:
         yield "SELECT 1", [f"{layout.table} is what it shall be already; nothing is done."]
         return
-    helpers = AS_THE_SERVER_LIKES
-    for number, step in enumerate(planned(connection, move, now), 1):
+    for number, (step, setting) in enumerate(with_settings(planned(connection, move, now)), 1):
         done = one_line(step.done.as_string(connection.connection))
         comments = [f"{number}. {step.name}", f"Done when: {done}", step.told()]
-        if step.helpers_set != helpers:
-            helpers = step.helpers_set
-            yield helpers, []
+        for change in setting:
+            yield change, []
         for statement in step.script():
             yield statement.as_string(connection.connection), comments
             comments = [step.told()]
+
+
+def with_settings(run: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, ...]]]:
+    """Each step, and the change of the session's settings before it, if there is one."""
+    helpers = AS_THE_SERVER_LIKES
+    for step in run:
+        yield step, () if step.helpers_set == helpers else (step.helpers_set,)
+        helpers = step.helpers_set
 
 
 def one_line(query: str) -> str:
