@@ -17,6 +17,7 @@ from pam.postgres.online_copy import plan as online_plan
 from pam.postgres.online_copy import script
 from pam.postgres.online_copy.move import Move
 from pam.postgres.online_copy.parallel import run
+from pam.postgres.online_copy.shared_build import Turns
 from pam.postgres.online_copy.step import Step
 from pam.postgres.online_copy.steps import PARALLEL_SINCE
 from tests.support.bulk import add_audit_rows
@@ -138,8 +139,8 @@ def test_which_indexes_the_server_builds_by_several(database, method):
     assert is_parallel == (since is not None and connection.info.server_version >= since)
 
 
-def test_who_may_have_helpers_has_nobody_beside_it(database, settings):
-    """Until it is over nobody else begins, though a worker is free and the server lent no helper; the others meet."""
+def test_who_may_have_helpers_and_was_lent_none_has_nobody_beside_it(database, settings):
+    """Until it is over nobody else begins, though a worker is free; the others meet."""
     settings.PAM_COPY_WORKERS = 2
     running: set[str] = set()
     changed = threading.Condition()
@@ -199,23 +200,43 @@ def test_others_begin_when_the_helpers_have_gone(database, settings, monkeypatch
         cursor.execute(HELD)
         cursor.execute("SELECT pg_advisory_lock(7013)")
         with actor(lambda: run(connections[database], [lane("shared", 1, shared), lane("other", 0, other)])):
-            until(lambda: looks.count(1) > 1, "the other one sees the helper")
-            assert not began.is_set()
-            cursor.execute("SELECT pg_advisory_unlock(7013)")
+            try:
+                until(lambda: looks.count(1) > 1, "the other one sees the helper")
+                assert not began.is_set()
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(7013)")
     assert began.is_set()
     assert looks[-1] == 0
 
 
-def test_nobody_begins_behind_one_that_fails(database, settings):
-    settings.PAM_COPY_WORKERS = 2
-    began = threading.Event()
+@pytest.mark.parametrize("seen", [0, 1])
+def test_behind_one_that_fails_there_is_no_room(database, monkeypatch, seen):
+    """Its helpers, if they were seen, go with it."""
+    own, shared = connections[database], lane("shared", 1, lambda _: None)
+    turns = Turns([[shared], [lane("other", 0, lambda _: None)]])
 
-    def fail(_: BaseDatabaseWrapper) -> None:
-        raise RuntimeError("no index today")
+    def fail() -> None:
+        with turns.taken(own, [shared]):
+            monkeypatch.setattr(activity, "helpers", lambda *_: seen)
+            assert not turns.builds[0].has_room(own)
+            raise RuntimeError("no index today")
 
     with pytest.raises(RuntimeError, match="no index today"):
-        run(connections[database], [lane("shared", 1, fail), lane("other", 0, lambda _: began.set())])
-    assert not began.is_set()
+        fail()
+    monkeypatch.setattr(activity, "helpers", lambda *_: 0)
+    assert not turns.builds[0].has_room(own)
+
+
+def test_who_waits_for_his_turn_hears_that_all_shall_end(database):
+    shared, other = lane("shared", 1, lambda _: None), lane("other", 0, lambda _: None)
+    turns, stop = Turns([[shared], [other]]), threading.Event()
+    with turns.taken(connections[database], [shared]):
+        with actor(lambda: turns.may_begin(connections[database], [other], stop)) as waiting:
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.1)
+            stop.set()
+        assert waiting.result() is False
+    assert turns.may_begin(connections[database], [other], threading.Event())
 
 
 def lane(name: str, helpers: int, action: Callable[[BaseDatabaseWrapper], None]) -> Step:

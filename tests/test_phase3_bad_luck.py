@@ -119,7 +119,6 @@ def test_the_swap_loses_its_race_to_a_long_report(full):
 @pytest.mark.usefixtures("brief")
 def test_a_long_report_on_the_users_makes_no_sign_in_wait(django_db_blocker: DjangoDbBlocker):
     with django_db_blocker.unblock(), server_under_alias(OPTIONS) as cluster:
-        call_command("migrate", database=ALIAS, verbosity=0)
         call_command("migrate", "pam", BEGIN, database=ALIAS, verbosity=0)
         add_audit_rows(ALIAS, 600, *DAYS)
         clients = [Client(ALIAS, f"client-{number}") for number in range(3)]

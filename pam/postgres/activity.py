@@ -53,7 +53,7 @@ def backend_pid(connection: BaseDatabaseWrapper) -> int:
 
 
 def helpers(connection: BaseDatabaseWrapper, leader: int) -> int:
-    """How many parallel workers are at work for session `leader` just now."""
+    """How many parallel workers are at work for session `leader` just now; 0 too if this role may not see them."""
     with connection.cursor() as cursor:
         cursor.execute(query("activity", "helpers"), {"leader": leader})
         (count,) = cursor.fetchone()

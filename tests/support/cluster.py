@@ -50,8 +50,8 @@ class Cluster:
         self.port = PORT
 
     def __enter__(self) -> Self:
-        # Short and not pytest's own folder: the path of a socket has a limit of some 100 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        # Not pytest's own folder: the path of a socket has a limit of some 100 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self.data = self.folder / "data"
         self.log = self.folder / "log"
         try:

@@ -8,58 +8,81 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from django.db import connections
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from pam.models import PrivilegedUser, Session
+from pam.models import AuditLog, PrivilegedUser, Session
 from tests.support.clients import Client
 from tests.support.cluster import Cluster
 from tests.support.servers import DATABASE
 from tests.support.threads import until
 
-WHO = "said-again"
-UUID = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-)[0-9a-f]{12}")
-# So many decimal digits as a UUID has at its end; different in each step.
-TAIL = r"\set tail random(100000000000, 999999999999)"
+STATEMENTS = 19
+UUID_TEXT = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-)[0-9a-f]{12}")
+# The twelve digits at the end of a UUID, new in each step; of nine clients at the most.
+MOST_CLIENTS = 9
+TAIL = r"""
+\set n :n + 1
+\set tail 100000000000 * (1 + :client_id) + :n
+"""
 
 
 @contextmanager
 def load(cluster: Cluster, alias: str, clients: int, rate: float | None) -> Iterator[Callable[[], int]]:
-    """So many connections that make so many of a Client's steps a second altogether, or as many as they can.
+    """So many connections that make so many of a Client's steps a second altogether; without a rate, all they can.
 
-    All have begun when the block begins. Yields how many steps were made; raises if one of their statements failed.
+    Yields how many steps were made. Raises if one of their statements failed, or did not find its row.
     """
     if not clients:
         yield lambda: 0
         return
-    script = cluster.folder / "step.sql"
-    script.write_text(_script(alias))
-    command = [str(cluster.bindir / "pgbench"), "--no-vacuum", "--time=86400", f"--file={script}"]
-    command.append(f"--client={clients}")
-    if rate:
-        command.append(f"--rate={rate}")
-    users = PrivilegedUser.all_objects.using(alias).filter(upn__startswith=WHO)
-    before = users.count()
-    with subprocess.Popen(
-        [*command, cluster.dsn(DATABASE)], text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as pgbench:
-        try:
-            until(lambda: users.count() >= before + clients, "as many steps as there are clients")
-            yield lambda: users.count() - before
-            assert pgbench.poll() is None, "pgbench has ended"
-        finally:
-            pgbench.terminate()
-            _, errors = pgbench.communicate()
+    assert clients <= MOST_CLIENTS
+    who = f"again-{uuid4().hex[:8]}"
+    script = cluster.folder / f"{who}.sql"
+    script.write_text(_script(alias, who))
+    users = PrivilegedUser.all_objects.using(alias).filter(upn__startswith=who)
+    pgbench = subprocess.Popen(
+        [
+            *(str(cluster.bindir / "pgbench"), "--no-vacuum", "--verbose-errors", "--define=n=0", "--time=86400"),
+            *(f"--file={script}", f"--client={clients}", *([f"--rate={rate}"] if rate else [])),
+            cluster.dsn(DATABASE),
+        ],
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        until(lambda: pgbench.poll() is not None or users.count() > clients, "the first steps")
+        yield users.count
+        has_ended = pgbench.poll() is not None
+    finally:
+        pgbench.terminate()
+        _, errors = pgbench.communicate()
+        print(errors)
     assert errors == ""
+    assert not has_ended
+    _require_done(alias, users, clients)
 
 
-def _script(alias: str) -> str:
-    """The statements and transactions of one step, whose keys and names are new each time; its times stay the same."""
-    tag = f"{WHO}-1"
+def _script(alias: str, who: str) -> str:
+    """The statements of one step, whose keys and names are new each time; its times stay the same."""
+    tag = f"{who}-1"
     with CaptureQueriesContext(connections[alias]) as said:
-        Client(alias, WHO).step(1)
+        Client(alias, who).step(1)
+    statements = [one["sql"] for one in said.captured_queries]
+    assert len(statements) == STATEMENTS
     token = Session.hash_token(tag)
-    text = "".join(f"{one['sql']};\n" for one in said.captured_queries)
-    text = text.replace(token, f"{token[:-12]}:tail").replace(tag, f"{WHO}-:tail")
-    return "\n".join([TAIL, UUID.sub(r"\1:tail", text)])
+    text = "".join(f"{statement};\n" for statement in statements)
+    text = text.replace(token, f"{token[:-12]}:tail").replace(tag, f"{who}-:tail")
+    return TAIL + UUID_TEXT.sub(r"\1:tail", text)
+
+
+def _require_done(alias: str, users: "QuerySet[PrivilegedUser]", clients: int) -> None:
+    """Who has inserted has changed and told too: all but the step that each client was at."""
+    steps = users.count()
+    assert users.filter(sign_in_count=1).count() >= steps - clients
+    assert Session.objects.using(alias).filter(user__in=users, is_active=False).count() >= steps - clients
+    assert AuditLog.objects.using(alias).filter(actor_user_id__in=users.values("pk")).count() >= 2 * (steps - clients)

@@ -52,10 +52,10 @@ def statements(
             comments = [step.told()]
 
 
-def with_settings(run: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, ...]]]:
-    """Each step, and the change of the session's settings before it, if there is one."""
+def with_settings(ordered: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, ...]]]:
+    """Each step, and what it changes in the settings of a new session before it is run, if anything."""
     helpers = AS_THE_SERVER_LIKES
-    for step in run:
+    for step in ordered:
         yield step, () if step.helpers_set == helpers else (step.helpers_set,)
         helpers = step.helpers_set
 

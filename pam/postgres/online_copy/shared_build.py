@@ -1,6 +1,7 @@
 """Lanes behind an index that all workers build together: they begin when the server's helpers are no longer at it.
 
-A GIN index is merged at the end by its leader alone, for a tenth of the time; the other workers would rest meanwhile.
+At the end the leader is alone: it merges what all have sorted, for a tenth of the build of a GIN index. The other
+workers would rest meanwhile.
 """
 
 import threading
@@ -26,35 +27,43 @@ class SharedBuild:
         self._was_helped = False
 
     def has_room(self, own: BaseDatabaseWrapper) -> bool:
-        """Whether it is over, or its helpers have come and gone."""
-        if self.is_over or self.leader is None:
+        """Whether it is over, or its helpers were seen and have gone. Where none is seen it is waited for."""
+        leader = self.leader
+        if self.is_over or leader is None:
             return self.is_over
-        is_helped = activity.helpers(own, self.leader) > 0
-        self._was_helped = self._was_helped or is_helped
-        return self._was_helped and not is_helped
+        if activity.helpers(own, leader):
+            self._was_helped = True
+            return False
+        # Who has failed meanwhile leads no more.
+        return self._was_helped and self.leader is not None
 
 
 class Turns:
-    """When each of several lanes may begin, in their order."""
+    """When each of several lanes may begin, in their order; helpers are those of a lane's first step."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._numbers = {lane[0].lane: number for number, lane in enumerate(lanes)}
-        self._builds = {number: SharedBuild() for number, lane in enumerate(lanes) if lane[0].helpers}
+        self.builds = {number: SharedBuild() for number, lane in enumerate(lanes) if lane[0].helpers}
 
     def may_begin(self, own: BaseDatabaseWrapper, lane: Lane, stop: threading.Event) -> bool:
         """Wait until no lane before this one has helpers; False if `stop` is set meanwhile."""
         number = self._numbers[lane[0].lane]
-        before = [build for other, build in self._builds.items() if other < number]
+        before = [build for other, build in self.builds.items() if other < number]
         while not (stop.is_set() or all(build.has_room(own) for build in before)):
             stop.wait(LOOK_SECONDS)
         return not stop.is_set()
 
     @contextmanager
     def taken(self, own: BaseDatabaseWrapper, lane: Lane) -> Iterator[None]:
-        """While the lane is run. One that fails is never over: nobody begins behind it."""
-        build = self._builds.get(self._numbers[lane[0].lane])
-        if build:
-            build.leader = activity.backend_pid(own)
-        yield
-        if build:
-            build.is_over = True
+        """While the lane is run. Behind one that is known to have failed there is never room."""
+        build = self.builds.get(self._numbers[lane[0].lane])
+        if build is None:
+            yield
+            return
+        build.leader = activity.backend_pid(own)
+        try:
+            yield
+        except BaseException:
+            build.leader = None
+            raise
+        build.is_over = True

@@ -170,7 +170,7 @@ def _replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress)
 def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[Step]:
     """Indexes, the largest first, so that none is alone at the end; then the rest of the dress.
 
-    Where the server builds the largest one by as many processes as there are workers, it is built alone by all of them:
+    Where the server builds the largest one by as many processes as there are workers, it is built first by all of them:
     one that takes as long as all others together (the trigram index of `audit_logs` does) would leave the other workers
     nothing to do, and with helpers beside other builds there would be more processes than PAM_COPY_WORKERS. Elsewhere
     it has what helpers there are, beside the others. They have none: a trigram index that two processes build costs a
