@@ -1,4 +1,4 @@
-"""The way back builds indexes: no more processes at once than PAM_COPY_WORKERS, the server's helpers among them."""
+"""The way back builds indexes: the largest by all workers together, where the server lends as many helpers."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,6 @@ from psycopg2 import sql
 
 from pam.partitions.tables import tables
 from pam.postgres import activity
-from pam.postgres.activity import helpers
 from pam.postgres.online_copy import plan as online_plan
 from pam.postgres.online_copy import script
 from pam.postgres.online_copy.move import Move
@@ -176,8 +175,10 @@ def test_others_begin_when_the_helpers_have_gone(database, settings, monkeypatch
     settings.PAM_COPY_WORKERS = 2
     looks: list[int] = []
 
+    helpers_of = activity.helpers
+
     def looked(own: BaseDatabaseWrapper, leader: int) -> int:
-        looks.append(helpers(own, leader))
+        looks.append(helpers_of(own, leader))
         return looks[-1]
 
     monkeypatch.setattr(activity, "helpers", looked)

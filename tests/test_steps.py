@@ -132,7 +132,7 @@ def test_no_step_is_done_before_it_ran(filled):
     """Each step's query says no until that step has run; a reader's steps may have nothing to do."""
     connection = connections[filled]
     with connection.cursor() as cursor:
-        # Or it would gather statistics just before the step that does.
+        # Or an autovacuum would gather statistics just before the step that does.
         cursor.execute("ALTER TABLE sessions SET (autovacuum_enabled = off)")
     early = []
     for to_months in (True, False):

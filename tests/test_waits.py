@@ -103,6 +103,25 @@ def test_whose_transaction_ends_between_two_looks_holds_nothing(prepared, monkey
         assert activity.holding(asking, [oid], ["ShareLock"]) == []
 
 
+def test_whose_next_statement_has_no_transaction_yet_holds_nothing(prepared, monkeypatch):
+    """It is active already, and its session's age was told as the transaction's: `migrate` refused to begin."""
+    asking = connections[prepared]
+    with session(prepared) as other, other.cursor() as cursor, asking.cursor() as own:
+        own.execute("SELECT 'toys'::regclass::oid")
+        (oid,) = own.fetchone()
+        cursor.execute("BEGIN")
+        cursor.execute("LOCK TABLE toys IN SHARE MODE")
+        (holder,) = activity.holding(asking, [oid], ["ShareLock"])
+        assert holder.in_transaction
+
+        def at_that_moment(file: str, name: str) -> str:
+            text = query(file, name)
+            return text.replace("a.xact_start", "NULL::timestamptz").replace("a.state", "'active'")
+
+        monkeypatch.setattr(activity, "query", at_that_moment)
+        assert activity.holding(asking, [oid], ["ShareLock"]) == []
+
+
 def _older_transaction(cursor) -> int:
     """A writer that does not end; on the first month itself, since the moment's lock on a parent would give up."""
     cursor.execute("SELECT coalesce(to_regclass('toys_2026_01'), to_regclass('toys'))::text")

@@ -10,13 +10,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pam.postgres.sql import query
 
 QUERY_WIDTH = 120
-# As pg_stat_activity says it of a session without a transaction.
-IDLE = "idle"
 
 
 @dataclass(frozen=True)
 class Session:
     """A session of the server. `age` is that of its transaction (of the session itself when it has none).
+
+    `in_transaction`: whether it has one, or may have one for all that can be seen.
 
     The server hides state, age and query of other roles' sessions from who is not in pg_read_all_stats.
     A prepared transaction holds locks without a session: its pid is 0, its query what ends it.
@@ -27,6 +27,7 @@ class Session:
     state: str
     age: timedelta | None
     query: str
+    in_transaction: bool
 
     def __str__(self) -> str:
         text = " ".join(self.query.split())
@@ -92,7 +93,7 @@ def build_progress(connection: BaseDatabaseWrapper, pid: int) -> BuildProgress |
 def _in_transaction(sessions: list[Session]) -> list[Session]:
     """Without those whose transaction ended after their pids were read: nothing is waited for, and the age that is told
     of them is their session's, which may be that of a pool."""
-    return [session for session in sessions if session.state != IDLE]
+    return [session for session in sessions if session.in_transaction]
 
 
 def _sessions(connection: BaseDatabaseWrapper, pids_query: str, /, **parameters: Any) -> list[Session]:

@@ -40,6 +40,10 @@ class Scale:
         """Over how many months rows lie: in a small run over few, since a month takes as long as thousands of rows."""
         return wanted if self.rows >= BELIEVED else min(wanted, FEW_MONTHS)
 
+    def sizes(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """So many rows the tables have that are compared; in a small run only the three smallest."""
+        return wanted if self.rows >= BELIEVED else wanted[:3]
+
     def each(self, wanted: tuple[int, ...]) -> list[int]:
         """The numbers of months that a run compares."""
         return sorted({self.months(count) for count in wanted})

@@ -29,7 +29,7 @@ class Point(NamedTuple):
 
 def measure(scale: Scale, told: Told) -> Figure:
     """Milliseconds for which the swap of `sessions` locks it, at most, there and back."""
-    sizes = [max(10, scale.rows * size // 100) for size in SIZES]
+    sizes = [max(10, scale.rows * size // 100) for size in scale.sizes(SIZES)]
     by_rows = [Point(rows, scale.months(MIDDLE)) for rows in sizes]
     by_months = [Point(sizes[1], months) for months in scale.each(MONTHS)]
     held: dict[Point, dict[str, list[float]]] = defaultdict(lambda: {"there": [], "back": []})

@@ -74,7 +74,7 @@ class Cluster:
         self.account = account_for(self.folder)
         os.chown(self.folder, self.account.uid, self.account.gid)
         let_read(programs.folders_to_read(self.bindir))
-        open_the_way(self.account, self.bindir / "postgres")
+        open_the_way(self.account, self.data, self.bindir / "postgres")
         self._fill()
 
     def _fill(self) -> None:

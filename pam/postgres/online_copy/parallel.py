@@ -68,7 +68,7 @@ def in_parallel(
 def run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> None:
     """Run steps as far as they are not done: in their order, but lanes that follow each other side by side.
 
-    Behind a step that asks for a number of the server's helpers, other lanes begin when these have gone.
+    Behind a step that may have helpers of the server, other lanes begin when these have gone.
     """
     for in_lanes, group in groupby(planned, key=lambda step: bool(step.lane)):
         if in_lanes:

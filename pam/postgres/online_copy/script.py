@@ -46,14 +46,15 @@ def statements(
         done = one_line(step.done.as_string(connection.connection))
         comments = [f"{number}. {step.name}", f"Done when: {done}", step.told()]
         for change in setting:
-            yield change, []
+            yield change, comments
+            comments = [step.told()]
         for statement in step.script():
             yield statement.as_string(connection.connection), comments
             comments = [step.told()]
 
 
 def with_settings(ordered: Iterable[Step]) -> Iterator[tuple[Step, tuple[str, ...]]]:
-    """Each step, and what it changes in the settings of a new session before it is run, if anything."""
+    """Each step, and what it changes in the settings of its session against the step before, if anything."""
     helpers = AS_THE_SERVER_LIKES
     for step in ordered:
         yield step, () if step.helpers_set == helpers else (step.helpers_set,)

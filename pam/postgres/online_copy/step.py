@@ -44,7 +44,8 @@ class Step:
     same mode: they are taken before the others, as an autovacuum may be at work there. `done` is a query for one bool.
     Steps that follow each other and name a `lane` are run side by side, those of one lane in their order. `helpers`:
     so many parallel workers of the server may help to build an index, and if any, the lanes behind it begin when they
-    have gone; None: as many as the server likes, beside others. `action` runs where the statements alone are not all.
+    have gone (if none is seen, when it is over); None: as many as the server likes, beside others. `action` runs
+    where the statements alone are not all.
     """
 
     name: str

@@ -2,13 +2,15 @@
 
 -- name: sessions
 -- Sessions by their pids, oldest transaction first; one without a transaction by its own age. The pid 0 stands for
--- the prepared transactions, which hold locks and have no session: what ends them is shown as their query.
+-- the prepared transactions, which hold locks and have no session: what ends them is shown as their query. The last
+-- column says whether there is a transaction, or may be one: for a moment a statement is active before it has begun one.
 SELECT
     a.pid,
     coalesce(a.usename, a.backend_type, 'unknown'),
     coalesce(a.state, a.backend_type, 'state hidden from this role'),
     pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start),
-    coalesce(a.query, '')
+    coalesce(a.query, ''),
+    a.xact_start IS NOT NULL OR coalesce(a.state, 'hidden') NOT IN ('idle', 'active')
 FROM pg_catalog.pg_stat_activity a
 WHERE a.pid = ANY (%(pids)s)
 UNION ALL
@@ -17,7 +19,8 @@ SELECT
     p.owner,
     'prepared transaction',
     pg_catalog.clock_timestamp() - p.prepared,
-    'ROLLBACK PREPARED ' || pg_catalog.quote_literal(p.gid)
+    'ROLLBACK PREPARED ' || pg_catalog.quote_literal(p.gid),
+    true
 FROM pg_catalog.pg_prepared_xacts p
 WHERE 0 = ANY (%(pids)s) AND p.database = pg_catalog.current_database()
 ORDER BY 4 DESC NULLS LAST
