@@ -1,6 +1,7 @@
 """b. Phase 3 against its floor: the same end state, made offline."""
 
 import statistics
+import time
 from datetime import UTC, datetime, timedelta
 
 from pam.postgres.months import Month
@@ -16,8 +17,8 @@ from tests.support.servers import ALIAS, ROOMY, server_under_alias
 
 # The rows end in October 2026.
 END, MONTHS = datetime(2026, 10, 4, 13, 37, 11, tzinfo=UTC), 24
-# How many clients, and how many steps of 19 statements they make in a second altogether.
-LOADS = {"nobody else": (0, None), "8 clients, 16 steps a second": (8, 16)}
+# How many clients, and how many steps of 19 statements they are to make in a second altogether.
+LOADS = {"nobody else": (0, None), "8 clients": (8, 16)}
 
 
 def measure(scale: Scale, told: Told) -> Figure:
@@ -36,13 +37,16 @@ def measure(scale: Scale, told: Told) -> Figure:
         told("floor")
         floors, taken = [floor(ALIAS).seconds], {}
         for name, (clients, rate) in LOADS.items():
-            with load(cluster, ALIAS, clients, rate):
+            with load(cluster, ALIAS, clients, rate) as steps:
+                before, began = steps(), time.monotonic()
                 told(f"{name}: there")
                 at_rest(ALIAS)
                 there = migration_seconds(cluster, "pam", CONVERTED)
                 told(f"{name}: back")
                 at_rest(ALIAS)
-                taken[name] = {"there": there, "back": migration_seconds(cluster, "pam", BEGIN)}
+                back = migration_seconds(cluster, "pam", BEGIN)
+                pace = (steps() - before) / (time.monotonic() - began)
+            taken[f"{name}, {pace:.0f} steps a second" if clients else name] = {"there": there, "back": back}
             told("floor")
             floors.append(floor(ALIAS).seconds)
     base = statistics.median(floors)
