@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.utils import timezone
 
 from pam.postgres import catalog
 from pam.postgres.locks import Patience
+from pam.postgres.months import Month
 from pam.postgres.online_copy import obstacles
 from pam.postgres.online_copy import plan as online_plan
 from pam.postgres.online_copy.errors import ObstaclesFound
@@ -18,6 +20,8 @@ from tests.support.bulk import add_audit_rows
 from tests.support.databases import session
 from tests.support.months import left_over, partitions
 
+# Of the months that are made ahead, whenever this is run.
+NEXT = Month.of(timezone.now()).plus(1).suffix
 OBSTACLES = {
     "a view": ("CREATE VIEW their_view AS SELECT id FROM audit_logs", "The view their_view reads it"),
     "a materialized view": ("CREATE MATERIALIZED VIEW mv AS SELECT id FROM audit_logs", "DROP MATERIALIZED VIEW mv"),
@@ -37,7 +41,7 @@ OBSTACLES = {
     "extended statistics": ("CREATE STATISTICS theirs ON action, result FROM audit_logs", "extended statistics theirs"),
     "a nullable time": ('ALTER TABLE audit_logs ALTER "timestamp" DROP NOT NULL', 'The column "timestamp" may be NULL'),
     "a unique index": ("CREATE UNIQUE INDEX theirs ON audit_logs (request_id)", "The unique index theirs lacks"),
-    "a name": ("CREATE TABLE audit_logs_2026_12 ()", 'The name "audit_logs_2026_12" is taken'),
+    "a name": (f"CREATE TABLE audit_logs_{NEXT} ()", f'The name "audit_logs_{NEXT}" is taken'),
     "a rule": ("CREATE RULE theirs AS ON INSERT TO audit_logs DO ALSO SELECT 1", "The rule theirs hangs on it"),
     "an unvalidated check": (
         "ALTER TABLE audit_logs ADD CONSTRAINT theirs CHECK (action <> '') NOT VALID",
@@ -49,8 +53,8 @@ OBSTACLES = {
         "1 rows have no month",
     ),
     "a name of a month's index": (
-        "CREATE TABLE theirs (); CREATE VIEW audit_logs_pkey_2026_12 AS SELECT 1",
-        'ALTER VIEW "public"."audit_logs_pkey_2026_12" RENAME TO',
+        f"CREATE TABLE theirs (); CREATE VIEW audit_logs_pkey_{NEXT} AS SELECT 1",
+        f'ALTER VIEW "public"."audit_logs_pkey_{NEXT}" RENAME TO',
     ),
     "a name of a working table": ("CREATE TABLE audit_logs_menshun_keys ()", '"audit_logs_menshun_keys" is taken'),
     "a deferrable key": (
