@@ -11,6 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from pam.postgres import catalog
+from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
 from pam.postgres.months import Month
 from pam.postgres.online_copy import obstacles
@@ -228,13 +229,8 @@ def test_json_and_nothing_to_do(phase2, migrated):
     assert "nothing to be done" in planned(migrated)
 
 
-def test_a_long_report_on_users_stops_the_conversion_and_nobody_else(phase2, monkeypatch):
+def test_a_long_report_on_users_stops_the_conversion_and_nobody_else(phase2, brief):
     """The report holds a lock on the referenced table; a sign-in goes on, and the error names the report."""
-    from pam.postgres import locks
-    from pam.postgres.errors import LockUnavailable
-    from pam.postgres.locks import Patience
-
-    monkeypatch.setattr(locks, "BRIEF", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
     with session(phase2) as report, report.cursor() as reading:
         reading.execute("BEGIN; LOCK TABLE privileged_users IN ROW EXCLUSIVE MODE")
         with pytest.raises(LockUnavailable) as error:
