@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import ProgrammingError
 from psycopg2 import sql
 
 from pam.partitions import plan
 from pam.partitions.tables import Table
+from pam.postgres.errors import UNDEFINED_TABLE, sqlstate
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.online_copy import capture
 from pam.postgres.online_copy.replay import waiting
@@ -43,6 +45,16 @@ def status(table: Table, *, exact: bool = False) -> TableStatus:
 
     With `exact` the rows of each partition are counted, which reads them all.
     """
+    try:
+        return _status(table, exact=exact)
+    except ProgrammingError as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise
+        # A run ended while it was looked at, and took its records along.
+        return _status(table, exact=exact)
+
+
+def _status(table: Table, *, exact: bool) -> TableStatus:
     move = table.move
     state = "partitioned" if move.source.is_partitioned else "plain"
     record = capture.recorded(table.connection, move)

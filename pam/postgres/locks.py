@@ -23,7 +23,7 @@ from psycopg2 import sql
 
 from pam.postgres import activity
 from pam.postgres.catalog import Relation, partitions
-from pam.postgres.errors import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, QUERY_CANCELED, LockUnavailable, sqlstate
+from pam.postgres.errors import OTHERS_WERE_FIRST, QUERY_CANCELED, LockUnavailable, sqlstate
 
 logger = getLogger("pam.migrations")
 T = TypeVar("T")
@@ -34,11 +34,12 @@ HOUR_MS = 60 * 60 * 1000
 TRANSACTION_TIMEOUT_SINCE = 17_00_00
 
 # Whatever a role or database has as its default: what is read under a lock must be as of a time after it was granted,
-# which only READ COMMITTED does; a number compared as text must have all its digits; and who holds a snapshot for
-# others idles in a transaction meanwhile.
+# which only READ COMMITTED does; a number compared as text must have all its digits; who holds a snapshot for
+# others idles in a transaction meanwhile; and a session is idle while it waits, or is throttled, and between two steps.
 OUR_DEFAULTS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
     "default_transaction_isolation": "read committed",
     "extra_float_digits": "1",
 }
@@ -48,6 +49,8 @@ READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _STRONG = ("ShareUpdateExclusiveLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock")
 CONFLICTS = {
     "ACCESS SHARE": ("AccessExclusiveLock",),
+    # Of rows: who locks one, or changes it, has one of these locks on its table.
+    "FOR KEY SHARE": ("RowShareLock", "RowExclusiveLock", "ShareLock", *_STRONG),
     "SHARE UPDATE EXCLUSIVE": ("ShareLock", *_STRONG),
     "SHARE": ("RowExclusiveLock", *_STRONG),
     "SHARE ROW EXCLUSIVE": ("RowExclusiveLock", "ShareLock", *_STRONG),
@@ -105,9 +108,8 @@ def timeouts(connection: BaseDatabaseWrapper, *, lock_ms: int, statement_ms: int
 
 @contextmanager
 def undisturbed(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """No default of the role holds in the block that could end or mislead a run (OUR_DEFAULTS), or ends a session that
-    is idle, as that of a run is while it waits, and between two steps."""
-    with _settings(connection, {"idle_session_timeout": "0", **_our_defaults(connection)}):
+    """No default of the role holds in the block that could end or mislead a run (OUR_DEFAULTS)."""
+    with _settings(connection, _our_defaults(connection)):
         yield
 
 
@@ -224,7 +226,7 @@ def with_retries(
             with timeouts(connection, lock_ms=patience.lock_timeout_ms):
                 return action()
         except OperationalError as error:
-            if not isinstance(error, _TimeIsUp) and sqlstate(error) not in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED):
+            if not isinstance(error, _TimeIsUp) and sqlstate(error) not in OTHERS_WERE_FIRST:
                 raise
             holders = activity.holding(connection, [relation.oid for relation in relations], CONFLICTS[mode])
             if attempt == patience.attempts:

@@ -28,6 +28,15 @@ INVALID_OBJECT_DEFINITION = "42P17"
 UNFINISHED = "menshun: a month in the making"
 
 
+class NotPartitioned(MenshunError):
+    """A month was planned for a table that has become a plain one."""
+
+    def __init__(self, table: Relation) -> None:
+        super().__init__(
+            f"{table} is a plain table, and got no month. See what is there: python manage.py pam_partitions status"
+        )
+
+
 class DefaultHasRows(MenshunError):
     """A month cannot be attached while the default partition holds rows of it."""
 
@@ -51,8 +60,11 @@ def add_month(connection: BaseDatabaseWrapper, move: Move, month: Month) -> bool
 
     Locks: ACCESS EXCLUSIVE on the new month, SHARE ROW EXCLUSIVE on a referenced table, SHARE UPDATE EXCLUSIVE on the
     table, ACCESS EXCLUSIVE on the default partition, which is read: asked for briefly, in this order, held for a moment
-    that grows with the rows of the default partition only. Raises MonthTaken, LockUnavailable, DefaultHasRows.
+    that grows with the rows of the default partition only. Raises NotPartitioned, MonthTaken,
+    LockUnavailable, DefaultHasRows.
     """
+    if not move.source.is_partitioned:
+        raise NotPartitioned(move.source)
     if month in [there.month for there in months_of(connection, move.source)]:
         return False
     dress = read_dress(connection, move.source)

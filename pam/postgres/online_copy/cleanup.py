@@ -6,7 +6,7 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.locks import with_table_locks
-from pam.postgres.online_copy import steps
+from pam.postgres.online_copy import capture, steps
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.dress import read_dress
 from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move
@@ -22,11 +22,14 @@ def drop_table(connection: BaseDatabaseWrapper, table: Relation) -> None:
 
 
 def abandon(connection: BaseDatabaseWrapper, move: Move) -> None:
-    """Take away everything that a move has made, and leave the live table as it was; before the swap.
+    """Take away everything that a move has made, and leave the live table as it was; before the swap. What has such
+    names without a record of a move is somebody else's, and stays.
 
     Locks: as `drop_table`, and to drop the triggers ACCESS EXCLUSIVE on the live table for a moment,
     asked for briefly.
     """
+    if capture.recorded(connection, move) is None:
+        return
     _drop_triggers(connection, move)
     for name in (move.target, move.stage):
         table = _relation(connection, name)

@@ -9,7 +9,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog
-from pam.postgres.errors import TableMissing, build_failed
+from pam.postgres.errors import FOREIGN_KEY_VIOLATION, TableMissing, build_failed, sqlstate
 from pam.postgres.locks import is_open
 from pam.postgres.online_copy import capture, cleanup, obstacles, rows, steps
 from pam.postgres.online_copy.build import span_of
@@ -107,6 +107,9 @@ def _finish(connection: BaseDatabaseWrapper, layout: Layout) -> None:
     if source is None:
         raise TableMissing(layout.table)
     move = Move(source, layout, source.is_partitioned)
+    if capture.recorded(connection, move) is None:
+        # The record goes last. Without one, what has such a name is somebody else's.
+        return
     old = catalog.relation(connection, move.old.as_string(connection.connection))
     if old is not None:
         run(
@@ -114,7 +117,7 @@ def _finish(connection: BaseDatabaseWrapper, layout: Layout) -> None:
             steps.ending(move, old, catalog.partitions(connection, old), read_dress(connection, old).foreign_keys),
         )
         logger.info("%s: the old table is dropped", source)
-    elif capture.recorded(connection, move) is not None and not _is_under_way(connection, move):
+    elif not _is_under_way(connection, move):
         run(connection, [steps.drop_working_tables(move)])
 
 
@@ -139,8 +142,21 @@ def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dres
     dress = read_dress(connection, move.source)
     run(connection, steps.beginning(connection, move, dress, span))
     require_unchanged(connection, move)
-    run(connection, steps.making(connection, move, dress, span))
+    try:
+        run(connection, steps.making(connection, move, dress, span))
+    except Error as error:
+        if is_open(connection):
+            _require_same_rows(connection, move, error)
+        raise
     return dress
+
+
+def _require_same_rows(connection: BaseDatabaseWrapper, move: Move, error: Error) -> None:
+    """Raise StartAgain where the copy cannot be finished, as its rows are not those of the live table any more."""
+    # A table that was rewritten has its rows elsewhere: some were copied twice, others not at all.
+    require_unchanged(connection, move)
+    if sqlstate(error) == FOREIGN_KEY_VIOLATION:
+        raise StartAgain("rows that others refer to went away after they were copied") from error
 
 
 @contextmanager

@@ -102,11 +102,23 @@ def _of_shape(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     found += [
         Obstacle(
             f"The unique index {key.name} lacks {move.layout.time}, which each one over partitions must have.",
-            # A constraint's index gets the time column; of this one nobody has said that it may.
+            # A constraint of ours gets the time column; of this one nobody has said that it may.
             f"Drop it: DROP INDEX CONCURRENTLY {key.name}; or create it with {move.layout.time} as its last column.",
         )
         for key in dress.keys
         if move.to_months and key.unique and not key.constraint and move.layout.time not in key.columns
+    ]
+    found += [
+        Obstacle(
+            f"The UNIQUE constraint {key.name} lacks {move.layout.time}, which each one over partitions must have.",
+            f"Drop it: ALTER TABLE {move.layout.table} DROP CONSTRAINT {key.name}; or add it with {move.layout.time} "
+            "as its last column.",
+        )
+        for key in dress.keys
+        if move.to_months
+        and key.constraint == "u"
+        and key.name not in move.layout.uniques
+        and move.layout.time not in key.columns
     ]
     found += [
         Obstacle(

@@ -7,6 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
+from pam.postgres.locks import BRIEF, with_retries
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.errors import StartAgain
 from pam.postgres.online_copy.move import Move
@@ -79,11 +80,22 @@ def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> i
 
     At REPEATABLE READ: the keys taken and the rows read belong to one moment, so that a key or row that comes later
     comes with a key of its own. If all waiting keys were taken, the copy equals the live table at that moment.
+
+    Locks: FOR KEY SHARE on the rows that the foreign keys name, which a client may hold; asked for briefly, since who
+    comes for one that we hold waits for us meanwhile, and again where such a row was changed. Raises LockUnavailable.
     """
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        return replay(cursor, move, dress, move.source.identifier, BATCH)
+
+    def batch() -> int:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            count = replay(cursor, move, dress, move.source.identifier, BATCH)
+            # Deferred, the foreign keys would look at the commit.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            return count
+
+    referenced = [key.references for key in dress.foreign_keys]
+    return with_retries(connection, BRIEF, "FOR KEY SHARE", referenced, batch)
 
 
 def unindexed_statements(move: Move, dress: Dress) -> list[sql.Composed]:

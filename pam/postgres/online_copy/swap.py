@@ -12,7 +12,7 @@ from pam.postgres.online_copy import capture, obstacles
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.errors import ObstaclesFound, OldSnapshot, StartAgain, TooBusy, TooFarBehind
 from pam.postgres.online_copy.move import OLD, TARGET, Move, suffixed
-from pam.postgres.online_copy.replay import replay, replay_all
+from pam.postgres.online_copy.replay import replay, replay_all, waiting
 
 logger = getLogger("pam.migrations")
 
@@ -53,8 +53,12 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     live = (move.source, *catalog.partitions(connection, move.source))
     wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live)]
     for attempt in range(1, ATTEMPTS + 1):
-        _wait_for_old_snapshots(connection, move)
+        _require_verified(connection, move)
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
+        _wait_for_older_snapshots(connection, move)
+        if waiting(connection, move) > MOST_KEYS:
+            logger.info("%s: changes came while older transactions were waited for (try %d)", move.source, attempt)
+            continue
         # Under the lock too; here so that it ends early, and that the server has read the catalog before it is locked.
         _require_free(connection, move)
         try:
@@ -66,17 +70,24 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     raise TooBusy(str(move.source), ATTEMPTS)
 
 
-def _wait_for_old_snapshots(connection: BaseDatabaseWrapper, move: Move) -> None:
-    """A table that takes another's place is not MVCC-safe: to a snapshot from before the copy, its rows are missing.
+def _require_verified(connection: BaseDatabaseWrapper, move: Move) -> None:
+    record = capture.recorded(connection, move)
+    if record is None or record.verified_at is None:
+        raise StartAgain("the copy was never verified")
+
+
+def _wait_for_older_snapshots(connection: BaseDatabaseWrapper, move: Move) -> None:
+    """A table that takes another's place is not MVCC-safe: to a snapshot from before the copy caught up, what was
+    replayed since is missing, or is as it was before.
 
     Who has read the live table in that transaction holds a lock on it, which the swap waits for anyhow; here are those
     who may still turn to it. https://www.postgresql.org/docs/current/mvcc-caveats.html
     """
-    record = capture.recorded(connection, move)
-    if record is None or record.verified_at is None:
-        raise StartAgain("the copy was never verified")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.clock_timestamp()")
+        (caught_up,) = cursor.fetchone()
     for attempt in range(1, locks.BRIEF.attempts + 1):
-        sessions = activity.reading_as_of_before(connection, record.verified_at)
+        sessions = activity.reading_as_of_before(connection, caught_up)
         if not sessions:
             return
         time.sleep(locks.BRIEF.pause(attempt))

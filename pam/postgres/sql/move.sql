@@ -125,13 +125,13 @@ SELECT pg_catalog.md5(pg_catalog.concat_ws('|',
             UNION ALL SELECT t.oid FROM pg_catalog.pg_trigger t WHERE t.tgrelid = %(table)s)),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attisdropped,
             a.attacl, ARRAY(SELECT o FROM pg_catalog.unnest(a.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_')),
-            a.attstattarget, a.attstorage, a.attcompression), ',' ORDER BY a.attnum)
+            a.attstattarget, a.attstorage, a.attcompression, a.attcollation, a.attidentity, a.attgenerated), ',' ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = %(table)s AND a.attnum > 0),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.adnum, pg_catalog.pg_get_expr(d.adbin, d.adrelid)), ',' ORDER BY d.adnum)
         FROM pg_catalog.pg_attrdef d WHERE d.adrelid = %(table)s),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', k.conname, pg_catalog.pg_get_constraintdef(k.oid)), ',' ORDER BY k.conname)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = %(table)s),
-    (SELECT pg_catalog.string_agg(pg_catalog.pg_get_indexdef(x.indexrelid), ',' ORDER BY x.indexrelid)
+    (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(x.indexrelid), x.indisvalid), ',' ORDER BY x.indexrelid)
         FROM pg_catalog.pg_index x WHERE x.indrelid = %(table)s),
     (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', t.tgrelid, t.tgname, t.tgenabled, t.xmin), ',' ORDER BY t.tgrelid, t.tgname)
         FROM pg_catalog.pg_trigger t

@@ -52,6 +52,12 @@ SELECT pg_catalog.format('The row security policy %%I hangs on it.', p.polname),
 FROM pg_catalog.pg_policy p
 WHERE p.polrelid = %(table)s
 UNION ALL
+SELECT DISTINCT pg_catalog.format('The row security policy %%I of %%s reads it, and would go on reading the old table.', p.polname, p.polrelid::regclass),
+    pg_catalog.format('DROP POLICY %%I ON %%s, and create it again afterwards.', p.polname, p.polrelid::regclass)
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_policy p ON p.oid = d.objid AND d.classid = 'pg_catalog.pg_policy'::regclass
+WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = %(table)s AND p.polrelid <> %(table)s
+UNION ALL
 SELECT 'Row security is on, or forced.',
     pg_catalog.format('ALTER TABLE %%s DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY.', c.oid::regclass)
 FROM pg_catalog.pg_class c
