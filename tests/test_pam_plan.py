@@ -36,6 +36,14 @@ OBSTACLES = {
         "The trigger theirs would run again",
     ),
     "a policy": ("CREATE POLICY theirs ON audit_logs USING (true)", "The row security policy theirs"),
+    "a policy of another table": (
+        "CREATE POLICY theirs ON privileged_users USING (EXISTS (SELECT FROM sessions))",
+        "The row security policy theirs of privileged_users reads it",
+    ),
+    "a unique constraint": (
+        "ALTER TABLE sessions ADD CONSTRAINT theirs UNIQUE (session_name)",
+        "The UNIQUE constraint theirs lacks created_at",
+    ),
     "row security": ("ALTER TABLE audit_logs ENABLE ROW LEVEL SECURITY", "Row security is on"),
     "a publication": ("CREATE PUBLICATION theirs FOR TABLE audit_logs", "The publication theirs replicates it"),
     "replica identity": ("ALTER TABLE audit_logs REPLICA IDENTITY FULL", "Its replica identity is not the default"),

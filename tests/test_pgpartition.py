@@ -14,11 +14,12 @@ from pam.partitions.strategy import MonthlyStrategy
 from pam.partitions.tables import tables
 from pam.postgres import monthly
 from pam.postgres.errors import LockUnavailable
+from pam.postgres.monthly import NotPartitioned
 from pam.postgres.monthly_catalog import months_of
 from pam.postgres.months import Month
 from tests.support.databases import session
 from tests.support.monthly import NOW
-from tests.support.months import partitions
+from tests.support.months import BEGIN, partitions
 
 LATER = NOW.replace(year=2031)
 
@@ -92,6 +93,17 @@ def test_a_table_of_that_name_in_another_schema_is_another_table(migrated):
 def test_a_table_that_is_plain_here_is_skipped_with_a_line(phase2, caplog):
     assert planned(phase2) == (set(), set())
     assert "audit_logs is not partitioned here yet: python manage.py migrate" in caplog.text.replace('"', "")
+
+
+def test_planned_before_the_way_back_it_leaves_nothing(migrated):
+    plan = manager_at().plan(using=migrated)
+    with connections[migrated].cursor() as cursor:
+        call_command("migrate", "pam", BEGIN, database=migrated, verbosity=0)
+        with pytest.raises(NotPartitioned, match="is a plain table, and got no month"):
+            plan.apply(using=migrated)
+        cursor.execute("SELECT relname FROM pg_class WHERE relname LIKE 'audit_logs_2%'")
+        assert cursor.fetchall() == []
+    call_command("migrate", "pam", database=migrated, verbosity=0)
 
 
 @override_settings(PAM_PARTITION_PREMAKE=1)

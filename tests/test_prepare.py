@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import DataError, connections
 
 from menshun.embedded import programs
 from tests.support.bulk import add_audit_rows, audit_checksum
@@ -104,6 +104,34 @@ def test_what_others_do_in_between(full, what):
         assert cursor.fetchone() == rows
         cursor.execute("SELECT count(*), count(DISTINCT id) FROM sessions")
         assert len(set(cursor.fetchone())) == 1
+    assert partitions(full, "sessions") != {}
+    assert left_over(full) == []
+
+
+def test_a_collation_that_is_changed_in_between_stays(full):
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    with connections[full].cursor() as cursor:
+        cursor.execute('ALTER TABLE sessions ALTER browser_name TYPE varchar(100) COLLATE "C"')
+        call_command("migrate", "pam", database=full, verbosity=0)
+        cursor.execute(
+            "SELECT collation_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND table_name = 'sessions' AND column_name = 'browser_name'"
+        )
+        assert cursor.fetchall() == [("C",)]
+    assert partitions(full, "sessions") != {}
+
+
+def test_an_invalid_index_that_is_repaired_in_between_comes_along(full):
+    with connections[full].cursor() as cursor:
+        cursor.execute("UPDATE sessions SET session_name = 'four' WHERE id IN (SELECT id FROM sessions LIMIT 1)")
+        with pytest.raises(DataError, match="division by zero"):
+            cursor.execute("CREATE INDEX CONCURRENTLY theirs ON sessions ((1 / (length(session_name) - 4)))")
+        cursor.execute("UPDATE sessions SET session_name = 'other'")
+        call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+        cursor.execute("REINDEX INDEX theirs")
+        call_command("migrate", "pam", database=full, verbosity=0)
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'theirs'::regclass")
+        assert cursor.fetchall() == [(True,)]
     assert partitions(full, "sessions") != {}
     assert left_over(full) == []
 

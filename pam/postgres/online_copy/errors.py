@@ -41,8 +41,8 @@ class OldSnapshot(MenshunError):
     def __init__(self, table: str, sessions: Sequence[Session]) -> None:
         listed = "".join(f"\n  {session}" for session in sessions)
         super().__init__(
-            f"{table}: the copy is ready and kept, but to a transaction that began before, at REPEATABLE READ or with "
-            f"an open cursor, its rows would be missing. It is:{listed}\n"
+            f"{table}: the copy is ready and kept, but to a transaction that began before (at REPEATABLE READ, or with "
+            f"an open cursor) its rows would be missing. It is:{listed}\n"
             f"Wait for it, or end it: SELECT pg_terminate_backend(<pid>). {NEXT}"
         )
 

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
-from pam.postgres.locks import BRIEF, with_retries
+from pam.postgres import locks
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.errors import StartAgain
 from pam.postgres.online_copy.move import Move
@@ -95,7 +95,7 @@ def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> i
             return count
 
     referenced = [key.references for key in dress.foreign_keys]
-    return with_retries(connection, BRIEF, "FOR KEY SHARE", referenced, batch)
+    return locks.with_retries(connection, locks.BRIEF, "FOR KEY SHARE", referenced, batch)
 
 
 def unindexed_statements(move: Move, dress: Dress) -> list[sql.Composed]:

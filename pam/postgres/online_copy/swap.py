@@ -7,6 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import activity, catalog, locks
+from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import with_locks
 from pam.postgres.online_copy import capture, obstacles
 from pam.postgres.online_copy.dress import Dress
@@ -19,6 +20,8 @@ logger = getLogger("pam.migrations")
 # What may be replayed while others wait: a few milliseconds' worth.
 MOST_KEYS = 100
 ATTEMPTS = 20
+# Seconds.
+FIRST_LOOK = 0.001
 
 
 def renames(move: Move, dress: Dress) -> list[sql.Composed]:
@@ -66,6 +69,11 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
         except TooFarBehind:
             logger.info("%s: too many changes came while the swap waited (try %d); catching up", move.source, attempt)
             continue
+        except LockUnavailable as error:
+            if error.holders:
+                raise
+            # A row that the last keys refer to was held. Who still holds it, the catch-up tells.
+            continue
         return
     raise TooBusy(str(move.source), ATTEMPTS)
 
@@ -90,7 +98,8 @@ def _wait_for_older_snapshots(connection: BaseDatabaseWrapper, move: Move) -> No
         sessions = activity.reading_as_of_before(connection, caught_up)
         if not sessions:
             return
-        time.sleep(locks.BRIEF.pause(attempt))
+        # Most end within a moment, and while they are waited for, changes come that must be replayed again.
+        time.sleep(min(FIRST_LOOK * 2**attempt, locks.BRIEF.pause(attempt)))
     raise OldSnapshot(str(move.source), sessions)
 
 

@@ -52,7 +52,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
 
 -- name: old_snapshot_pids
 -- The other sessions whose transaction began before a time and still reads as of then (REPEATABLE READ, SERIALIZABLE, an
--- open cursor). One that runs its only statement has locked what it reads already.
+-- open cursor). One that runs its only statement has locked what it reads already, unless a function comes to it later.
 SELECT a.pid
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend'

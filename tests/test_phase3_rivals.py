@@ -1,0 +1,182 @@
+"""Clients who hold, change or delete what the copy refers to, and things of others that have our names."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from psycopg2.extensions import connection as Connection
+
+from pam.models import PrivilegedUser
+from pam.postgres.errors import LockUnavailable
+from pam.postgres.online_copy import capture, replay, rows
+from pam.postgres.online_copy.errors import ObstaclesFound
+from tests.support.clients import Client, checksums
+from tests.support.databases import session
+from tests.support.months import BEGIN, add_sessions, left_over, partitions
+from tests.support.rows import build
+from tests.support.threads import actor, until
+
+END = "2027-01-01"
+# Of four months.
+DAYS = (110, "2026-07-05 13:37:11+00")
+MINE = {"after a swap": "sessions_menshun_old", "before one": "sessions_menshun_new"}
+
+
+@pytest.fixture
+def full(phase2: str) -> str:
+    Client(phase2, "seed").step(0)
+    add_sessions(phase2, 300, *DAYS)
+    return phase2
+
+
+@pytest.fixture
+def prepared(full: str) -> str:
+    """With sessions that were changed since, and wait to be replayed."""
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    with connections[full].cursor() as cursor:
+        cursor.execute("UPDATE sessions SET request_count = 7 WHERE id IN (SELECT id FROM sessions LIMIT 20)")
+    return full
+
+
+@contextmanager
+def holding_all_users(alias: str) -> Iterator[Connection]:
+    with session(alias) as other, other.cursor() as cursor:
+        other.autocommit = False
+        cursor.execute("SELECT FROM privileged_users FOR UPDATE")
+        yield other
+
+
+def is_waited_for(alias: str, other: Connection) -> bool:
+    with session(alias) as third, third.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity a WHERE %s = ANY (pg_blocking_pids(a.pid))", [other.info.backend_pid]
+        )
+        ((waiting,),) = cursor.fetchall()
+        return bool(waiting)
+
+
+def new_user(alias: str) -> PrivilegedUser:
+    user = build(PrivilegedUser)
+    user.save(using=alias)
+    return user
+
+
+def migrated_whole(alias: str) -> bool:
+    call_command("migrate", "pam", database=alias, verbosity=0)
+    return bool(partitions(alias, "sessions")) and left_over(alias) == []
+
+
+@pytest.mark.usefixtures("brief")
+def test_who_holds_a_row_that_is_referred_to_is_named(prepared):
+    before = checksums(prepared, END)
+    with holding_all_users(prepared) as other:
+        with pytest.raises(LockUnavailable, match="No FOR KEY SHARE lock on public") as error:
+            call_command("migrate", "pam", database=prepared, verbosity=0)
+        assert [holder.pid for holder in error.value.holders] == [other.info.backend_pid]
+        assert partitions(prepared, "sessions") == {}
+    assert migrated_whole(prepared)
+    assert checksums(prepared, END) == before
+
+
+def test_who_holds_such_a_row_and_changes_it_ends_nothing(prepared):
+    """Read as of before the change, the row cannot be locked after it: SQLSTATE 40001 in the replay."""
+    with holding_all_users(prepared) as other, actor(lambda: migrated_whole(prepared)) as migrating:
+        until(lambda: is_waited_for(prepared, other), "the replay waits for a user")
+        with other.cursor() as cursor:
+            cursor.execute("UPDATE privileged_users SET display_name = 'changed'")
+        other.commit()
+        assert migrating.result()
+
+
+def test_a_deadlock_with_the_replay_never_ends_a_client(prepared):
+    """The replay holds the first user and waits for the second; the client has the second and comes for the first."""
+    users = [new_user(prepared) for _ in range(2)]
+    for user in users:
+        with connections[prepared].cursor() as cursor:
+            cursor.execute(
+                "UPDATE sessions SET user_id = %s"
+                " WHERE id = (SELECT min(id::text)::uuid FROM sessions WHERE user_id <> ALL (%s))",
+                [user.pk, [one.pk for one in users]],
+            )
+    with session(prepared) as other, other.cursor() as cursor:
+        other.autocommit = False
+        cursor.execute("SELECT FROM privileged_users WHERE id = %s FOR UPDATE", [users[1].pk])
+        with actor(lambda: migrated_whole(prepared)) as migrating:
+            until(lambda: is_waited_for(prepared, other), "the replay waits for a user")
+            cursor.execute("SELECT FROM privileged_users WHERE id = %s FOR UPDATE", [users[0].pk])
+            other.commit()
+            assert migrating.result()
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+def test_rows_and_what_they_refer_to_go_in_the_middle(full, monkeypatch, back):
+    """Copied, but not under the foreign key yet: it would never hold over this copy."""
+    if back:
+        assert migrated_whole(full)
+    leaver, replayed = new_user(full), replay.replay_unindexed
+    struck: list[Any] = []
+    with connections[full].cursor() as cursor:
+        cursor.execute("UPDATE sessions SET user_id = %s WHERE id IN (SELECT id FROM sessions LIMIT 5)", [leaver.pk])
+
+    def then_gone(connection: Any, move: Any, dress: Any) -> None:
+        replayed(connection, move, dress)
+        if move.source.name == "sessions" and not struck:
+            struck.append(move)
+            with session(full) as other, other.cursor() as cursor:
+                cursor.execute("DELETE FROM sessions WHERE user_id = %s", [leaver.pk])
+                cursor.execute("DELETE FROM privileged_users WHERE id = %s", [leaver.pk])
+
+    monkeypatch.setattr(replay, "replay_unindexed", then_gone)
+    call_command("migrate", "pam", *([BEGIN] if back else []), database=full, verbosity=0)
+    assert struck
+    assert bool(partitions(full, "sessions")) != back
+    assert left_over(full) == []
+
+
+def test_a_table_rewritten_while_it_is_copied(full, monkeypatch, settings):
+    """Its rows lie elsewhere then: some are copied twice. The live table has no row twice, so none is blamed."""
+    monkeypatch.setattr(capture, "CHUNK_BLOCKS", 1)
+    settings.PAM_COPY_WORKERS = 1
+    before, copied = checksums(full, END), rows.copy
+    chunks: list[Any] = []
+
+    def then_rewritten(connection: Any, move: Any, dress: Any, chunk: Any) -> Any:
+        count = copied(connection, move, dress, chunk)
+        chunks.extend([chunk] if move.source.name == "sessions" else [])
+        if len(chunks) == 4:
+            with session(full) as other, other.cursor() as cursor:
+                cursor.execute("CLUSTER sessions USING uq_sessions_session_token_hash")
+                cursor.execute("ALTER TABLE sessions SET WITHOUT CLUSTER")
+            chunks.append(None)
+        return count
+
+    monkeypatch.setattr(rows, "copy", then_rewritten)
+    assert migrated_whole(full)
+    assert None in chunks
+    assert checksums(full, END) == before
+
+
+@pytest.mark.parametrize("name", MINE.values(), ids=MINE)
+def test_what_is_not_ours_stays_whatever_its_name(full, name):
+    with connections[full].cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} AS SELECT 1 AS mine")
+        with pytest.raises(ObstaclesFound, match=f'The name "{name}" is taken'):
+            call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("pam_partitions", "abandon", database=full, stdout=io.StringIO())
+        cursor.execute(f"SELECT mine FROM {name}")
+        assert cursor.fetchall() == [(1,)]
+
+
+def test_status_while_the_records_go(prepared):
+    with session(prepared) as ending, ending.cursor() as cursor:
+        ending.autocommit = False
+        cursor.execute("DROP TABLE sessions_menshun_keys, sessions_menshun_chunks, sessions_menshun_record")
+        out = io.StringIO()
+        with actor(lambda: call_command("pam_partitions", "status", database=prepared, stdout=out)):
+            until(lambda: is_waited_for(prepared, ending), "status waits for the records")
+            ending.commit()
+    assert "sessions" in out.getvalue()
