@@ -11,7 +11,9 @@ from django.db import connections
 from psycopg2.extensions import connection as Connection
 
 from pam.models import PrivilegedUser
+from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
+from pam.postgres.locks import Patience
 from pam.postgres.online_copy import capture, replay, rows
 from pam.postgres.online_copy.errors import ObstaclesFound
 from tests.support.clients import Client, checksums
@@ -180,3 +182,35 @@ def test_status_while_the_records_go(prepared):
             until(lambda: is_waited_for(prepared, ending), "status waits for the records")
             ending.commit()
     assert "sessions" in out.getvalue()
+
+
+@pytest.mark.parametrize("what", ["abandon", "prepare"])
+def test_who_reads_what_nobody_uses_is_named(full, monkeypatch, what):
+    """A dump, say, which began while there were months in the making."""
+    monkeypatch.setattr(locks, "CALM", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
+    copied = replay.replay_unindexed
+    with session(full) as dump, dump.cursor() as reading:
+        dump.autocommit = False
+
+        def read_a_month() -> None:
+            reading.execute("SELECT count(*) FROM sessions_2026_08")
+
+        def then_read(connection: Any, move: Any, dress: Any) -> None:
+            copied(connection, move, dress)
+            if move.source.name == "sessions":
+                read_a_month()
+
+        def run(action: str) -> None:
+            call_command("pam_partitions", action, database=full, stdout=io.StringIO())
+
+        if what == "prepare":
+            monkeypatch.setattr(replay, "replay_unindexed", then_read)
+        else:
+            run("prepare")
+            read_a_month()
+        with pytest.raises(LockUnavailable, match=r"sessions_2026_08 in 3 tries") as error:
+            run(what)
+        assert [holder.pid for holder in error.value.holders] == [dump.info.backend_pid]
+    run(what)
+    assert (left_over(full) == []) == (what == "abandon")
+    assert migrated_whole(full)

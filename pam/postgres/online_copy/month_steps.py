@@ -42,6 +42,7 @@ def new_months(move: Move, dress: Dress, span: Span) -> list[Step]:
                 f"make {month}",
                 tuple(build.new_partition(move, dress, suffix, bound)),
                 facts.exists(month.identifier),
+                own=(move.stage,),
             )
             for suffix, month, bound, _ in _partitions(move, span)
         ),
@@ -86,6 +87,7 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
             f"build {name}",
             (wardrobe.create_key(move, key, table.identifier, name),),
             facts.exists(sql.Identifier(table.schema, name)),
+            own=(table.identifier,),
             lane=lane,
             # Other months have the other processors.
             helpers=0,
@@ -97,6 +99,7 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
                 f"guard {table} by {trigger.name}",
                 tuple(wardrobe.create_trigger(trigger, table.identifier)),
                 facts.has_trigger(table.identifier, trigger.name),
+                own=(table.identifier,),
                 lane=lane,
             )
     for foreign_key in dress.foreign_keys:
@@ -109,6 +112,7 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
                 facts.has_constraint(table.identifier, build.BOUND),
                 facts.is_partition_of(move.target, table.identifier),
             ),
+            own=(table.identifier,),
             lane=lane,
         )
     # Lock: SHARE UPDATE EXCLUSIVE on the month. Its visibility map is there before the swap.

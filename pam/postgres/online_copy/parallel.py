@@ -43,7 +43,7 @@ def in_parallel(
     def loop() -> None:
         own = connections[alias]
         try:
-            # The tables are ours alone; the only one to wait for is a worker of a run that was killed just now.
+            # The tables are ours alone; a step that wants one for itself has less patience than this.
             with timeouts(own, lock_ms=HOUR_MS):
                 while not stop.is_set():
                     try:

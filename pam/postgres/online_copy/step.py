@@ -10,8 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import catalog
+from pam.postgres import locks as patience
 from pam.postgres.catalog import PLAIN, Relation
-from pam.postgres.locks import BRIEF, lock_script, with_locks
 from pam.postgres.online_copy.build import execute
 
 MOST_NAMED = 2
@@ -85,16 +85,21 @@ class Step:
         elif not self.in_transaction:
             self._execute(connection)
         elif self.strong_locks:
-            wanted = [*self._own_locks(connection), *self.strong_locks]
-            with_locks(connection, wanted, partial(execute, connection, self.statements))
+            wanted = [*((table, self.strong_locks[0][1]) for table in self._own(connection)), *self.strong_locks]
+            patience.with_locks(connection, wanted, partial(execute, connection, self.statements))
         else:
-            # Its commit reaches the disk: VACUUM marks no row as visible to all whose commit may yet be lost.
-            with transaction.atomic(using=connection.alias):
-                self._execute(connection)
+            # A dump may read there, or a statement of a run that was killed goes on.
+            own, whole = self._own(connection), partial(self._execute_whole, connection)
+            patience.with_retries(connection, patience.CALM, "ACCESS EXCLUSIVE", own, whole)
 
-    def _own_locks(self, connection: BaseDatabaseWrapper) -> list[tuple[Relation, str]]:
+    def _own(self, connection: BaseDatabaseWrapper) -> list[Relation]:
         found = [catalog.relation(connection, name.as_string(connection.connection)) for name in self.own]
-        return [(table, self.strong_locks[0][1]) for table in found if table]
+        return [table for table in found if table]
+
+    def _execute_whole(self, connection: BaseDatabaseWrapper) -> None:
+        # Its commit reaches the disk: VACUUM marks no row as visible to all whose commit may yet be lost.
+        with transaction.atomic(using=connection.alias):
+            self._execute(connection)
 
     def _execute(self, connection: BaseDatabaseWrapper) -> None:
         with connection.cursor() as cursor:
@@ -108,7 +113,7 @@ class Step:
             yield sql.SQL("BEGIN")
         if self.strong_locks:
             own = [Relation(0, schema, name, PLAIN) for schema, name in (table.strings for table in self.own)]
-            yield from lock_script([*((table, self.strong_locks[0][1]) for table in own), *self.strong_locks])
+            yield from patience.lock_script([*((table, self.strong_locks[0][1]) for table in own), *self.strong_locks])
         yield from self.statements
         if together:
             yield sql.SQL("COMMIT")
@@ -117,7 +122,7 @@ class Step:
         """The locks in one line."""
         if not self.locks:
             return "Lock: none on a table that anybody uses."
-        briefly = f", asked for {BRIEF.lock_timeout_ms} ms at a time" if self.strong_locks else ""
+        briefly = f", asked for {patience.BRIEF.lock_timeout_ms} ms at a time" if self.strong_locks else ""
         growth = f"held for a time that grows with {self.grows}" if self.grows else "held for a moment"
         return f"Lock: {self.locks_told}{briefly}, {growth}."
 

@@ -112,7 +112,7 @@ def ending(move: Move, old: Relation, months: list[Relation], keys: tuple[wardro
 def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
     """Drop a table that nobody uses, months first: one that is dropped attached takes no lock on a referenced table."""
     return [
-        *(Step(f"drop {month}", (_drop(month.identifier),), facts.is_gone(month.identifier)) for month in months),
+        *(_drop_step(month) for month in months),
         *(
             Step(
                 f"take the foreign key {key.name} off {table}",
@@ -123,15 +123,25 @@ def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.Forei
             )
             for key in keys
         ),
-        Step(f"drop {table}", (_drop(table.identifier),), facts.is_gone(table.identifier)),
+        _drop_step(table),
     ]
+
+
+def _drop_step(table: Relation) -> Step:
+    name = table.identifier
+    return Step(f"drop {table}", (_drop(name),), facts.is_gone(name), own=(name,))
 
 
 def drop_working_tables(move: Move) -> Step:
     """The record goes last, with all else: while it is there, a run knows that something is left."""
-    tables = [_drop(name) for name in ((move.stage,) if move.to_months else ()) + (move.keys, move.chunks)]
+    tables = ((move.stage,) if move.to_months else ()) + (move.keys, move.chunks)
     function = sql.SQL("DROP FUNCTION IF EXISTS {}()").format(move.function)
-    return Step("drop the working tables", (*tables, function, _drop(move.record)), facts.is_gone(move.record))
+    return Step(
+        "drop the working tables",
+        (*map(_drop, tables), function, _drop(move.record)),
+        facts.is_gone(move.record),
+        own=(*tables, move.record),
+    )
 
 
 def _drop(name: sql.Identifier) -> sql.Composed:
@@ -186,6 +196,7 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
                 f"make the trigger {trigger.name}",
                 tuple(wardrobe.create_trigger(trigger, move.target)),
                 facts.has_trigger(move.target, trigger.name),
+                own=(move.target,),
             )
             for trigger in dress.triggers
         ),
@@ -215,6 +226,7 @@ def _index(move: Move, key: Key, helpers: int | None) -> Step:
         f"build {key.name}",
         (build_it(move, key, move.target, name), *wardrobe.index_comment(move, key, name)),
         facts.exists(sql.Identifier(move.source.schema, name)),
+        own=(move.target,),
         lane=key.name,
         helpers=helpers,
     )
@@ -226,4 +238,5 @@ def _constraint(move: Move, key: Key) -> Step:
         f"make {key.name} a constraint",
         (wardrobe.constrain(key, move.target, name), *wardrobe.remark(key, move.target, name)),
         facts.has_constraint(move.target, name),
+        own=(move.target,),
     )
