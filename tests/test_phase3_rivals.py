@@ -15,7 +15,7 @@ from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
 from pam.postgres.online_copy import capture, replay, rows
-from pam.postgres.online_copy.errors import ObstaclesFound
+from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound
 from tests.support.clients import Client, checksums
 from tests.support.databases import session
 from tests.support.months import BEGIN, add_sessions, left_over, partitions
@@ -214,3 +214,25 @@ def test_who_reads_what_nobody_uses_is_named(full, monkeypatch, what):
     run(what)
     assert (left_over(full) == []) == (what == "abandon")
     assert migrated_whole(full)
+
+
+def test_a_killed_run_leaves_its_last_statement_to_the_server(full, monkeypatch):
+    """Which ends it while the next run comes to the same step."""
+    copied = replay.replay_unindexed
+
+    def then_killed(connection: Any, move: Any, dress: Any) -> None:
+        copied(connection, move, dress)
+        if move.source.name == "sessions":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(replay, "replay_unindexed", then_killed)
+        with pytest.raises(MoveStopped):
+            call_command("migrate", "pam", database=full, verbosity=0)
+    with session(full) as orphan, orphan.cursor() as cursor:
+        orphan.autocommit = False
+        cursor.execute("ALTER TABLE sessions_2026_08 ADD CONSTRAINT sessions_pkey_2026_08 PRIMARY KEY (id, created_at)")
+        with actor(lambda: migrated_whole(full)) as migrating:
+            until(lambda: is_waited_for(full, orphan), "the next run waits for the month")
+            orphan.commit()
+            assert migrating.result()

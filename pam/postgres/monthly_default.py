@@ -56,9 +56,10 @@ def drain(connection: BaseDatabaseWrapper, move: Move) -> int:
 
     In turns of MONTHS_AT_ONCE months, each one transaction: the default partition is detached, the months and a new
     default one come, the rows are inserted from the old one, which is then dropped. No row is deleted or updated, so
-    that an append-only guard has nothing to refuse, and no reader sees a row twice or not at all. Locks: ACCESS
-    EXCLUSIVE on the new months, on referenced tables, on the table and its default partition, asked for briefly in this
-    order, held while at most MOST_DRAINED rows move. The months are made before the locks are asked for. Raises
+    that an append-only guard has nothing to refuse, and no reader sees a row twice or not at all; but to a transaction
+    at REPEATABLE READ that began before and comes to the table afterwards, the rows that moved are missing. Locks:
+    ACCESS EXCLUSIVE on the new months, on referenced tables, on the table and its default partition, asked for briefly
+    in this order, held while at most MOST_DRAINED rows move. The months are made before the locks are asked for. Raises
     TooManyRows, RowsLost, MonthTaken, LockUnavailable.
     """
     found = months_in_default(connection, move)

@@ -65,6 +65,9 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
         for obstacle in hanging_on(connection, table, move.layout.time, our_views=move.to_months)
     ]
     with connection.cursor() as cursor:
+        for month in tables[1:]:
+            cursor.execute(query("obstacles", "of_a_month"), {"table": month.oid, "guard": APPEND_ONLY})
+            found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
         cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
         found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
     found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
@@ -147,11 +150,12 @@ def _of_rows(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
             + sql.SQL(WITHOUT_MONTH).format(time=move.time)
         )
         (count,) = cursor.fetchone()
-        if count:
+        if count and move.to_months:
+            where = WITHOUT_MONTH.format(time=move.layout.time)
             found.append(
                 Obstacle(
                     f"{count:,} rows have no month: their {move.layout.time} is NULL, infinity, or before the year 1.",
-                    f"Give them a time, or delete them: WHERE {WITHOUT_MONTH.format(time=move.layout.time)}.",
+                    f"Give them a time, or delete them: WHERE {where}. {guards}".rstrip(),
                 )
             )
         for columns in (move.layout.primary_key, *move.layout.uniques.values()):

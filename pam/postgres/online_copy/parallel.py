@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connections
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from pam.postgres.errors import UNIQUE_VIOLATION, sqlstate
 from pam.postgres.locks import HOUR_MS, timeouts
 from pam.postgres.online_copy.shared_build import Turns
 from pam.postgres.online_copy.step import Step
@@ -18,6 +19,8 @@ from pam.postgres.online_copy.step import Step
 Job = TypeVar("Job")
 
 LOOK_SECONDS = 0.2
+# A table, a primary key, a constraint or trigger that is there; and a name, in the catalog's unique index.
+THERE_ALREADY = ("42P07", "42P16", "42710", UNIQUE_VIOLATION)
 
 
 def in_parallel(
@@ -94,9 +97,18 @@ def _run(connection: BaseDatabaseWrapper, planned: Iterable[Step]) -> int:
     done = 0
     for step in planned:
         if not step.is_done(connection):
-            step.run(connection)
+            _do(connection, step)
             done += 1
     return done
+
+
+def _do(connection: BaseDatabaseWrapper, step: Step) -> None:
+    try:
+        step.run(connection)
+    except Error as error:
+        # A run that was killed leaves its last statement to the server, which may have ended it meanwhile.
+        if sqlstate(error) not in THERE_ALREADY or not step.is_done(connection):
+            raise
 
 
 def _nothing(_: int) -> None:

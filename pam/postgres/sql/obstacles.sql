@@ -157,6 +157,31 @@ SELECT 'This role does not own it.', pg_catalog.format('Run this as %%I, or GRAN
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
 
+UNION ALL
+SELECT 'This role may not make tables in its schema.', pg_catalog.format('GRANT CREATE ON SCHEMA %%I TO %%I.', n.nspname, current_user)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = %(table)s AND NOT pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+
+-- name: of_a_month
+-- What a month has that its table has not, and a plain table would lose. A trigger of the function `guard` is ours.
+SELECT pg_catalog.format('The index %%s is of the month %%s alone.', x.indexrelid::regclass, x.indrelid::regclass),
+    pg_catalog.format('Make it on the whole table, or drop it: DROP INDEX CONCURRENTLY %%s.', x.indexrelid::regclass)
+FROM pg_catalog.pg_index x
+WHERE x.indrelid = %(table)s AND x.indisvalid
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = x.indexrelid)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = x.indrelid)
+UNION ALL
+SELECT pg_catalog.format('The constraint %%I is of the month %%s alone.', k.conname, k.conrelid::regclass),
+    pg_catalog.format('Add it to the whole table, or drop it: ALTER TABLE %%s DROP CONSTRAINT %%I.', k.conrelid::regclass, k.conname)
+FROM pg_catalog.pg_constraint k
+WHERE k.conrelid = %(table)s AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0
+UNION ALL
+SELECT pg_catalog.format('The trigger %%I is of the month %%s alone.', t.tgname, t.tgrelid::regclass),
+    pg_catalog.format('DROP TRIGGER %%I ON %%s.', t.tgname, t.tgrelid::regclass)
+FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgparentid = 0
+    AND p.proname <> %(guard)s AND t.tgname NOT LIKE 'menshun\_capture%%'
+
 -- name: taken
 -- Which of these names something in the schema has already, and what ALTER calls it.
 SELECT c.relname, CASE WHEN c.relkind IN ('i', 'I') THEN 'INDEX' WHEN c.relkind = 'v' THEN 'VIEW'
