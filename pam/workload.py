@@ -225,14 +225,13 @@ def last_week_of_an_actor(data: Sample) -> Rows:
     ).order_by("-timestamp")
 
 
-# Each index finds what is severe or denied, of which about one in ten is a denied authorization, or none in a month.
 @asked(
     "ix_audit_logs_timestamp_type",
     "ix_audit_logs_severity_suspicious",
     "ix_audit_logs_list_result",
     "ix_audit_logs_list_severity",
     partitions=1,
-    per_partition=84,
+    per_partition=24,
     per_row=60,
 )
 def denials_of_a_month(data: Sample) -> Rows:

@@ -156,7 +156,6 @@ UNION ALL
 SELECT 'This role does not own it.', pg_catalog.format('Run this as %%I, or GRANT %%I TO %%I.', r.rolname, r.rolname, current_user)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
-
 UNION ALL
 SELECT 'This role may not make tables in its schema.', pg_catalog.format('GRANT CREATE ON SCHEMA %%I TO %%I.', n.nspname, current_user)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
