@@ -10,7 +10,7 @@ from django.db import connections
 from pam.postgres.online_copy.errors import ObstaclesFound
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
-from tests.support.months import BEGIN, add_sessions, left_over
+from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over
 from tests.support.schema import described
 
 # Of three months, which have the same dress as many.
@@ -106,7 +106,7 @@ def worn(alias: str) -> set[tuple[Any, ...]]:
 def test_it_comes_along_there_and_back(filled, what):
     run(filled, KEPT[what])
     schema, before = described(filled), worn(filled)
-    call_command("migrate", "pam", database=filled, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     assert worn(filled) == before
     call_command("migrate", "pam", BEGIN, database=filled, verbosity=0)
     assert described(filled) == schema
@@ -119,10 +119,10 @@ def test_tables_in_a_tablespace_stay_there(filled):
     try:
         run(filled, "CREATE INDEX theirs ON sessions (source_ip) TABLESPACE their_space")
         with pytest.raises(ObstaclesFound, match=r"theirs lies in the tablespace their_space, .* in pg_default"):
-            call_command("migrate", "pam", database=filled, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
         run(filled, "DROP INDEX theirs; ALTER TABLE sessions SET TABLESPACE their_space")
         with pytest.raises(ObstaclesFound, match="SET default_tablespace = 'their_space'"):
-            call_command("migrate", "pam", database=filled, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     finally:
         run(filled, "ALTER TABLE sessions SET TABLESPACE pg_default")
         run(filled, "DROP TABLESPACE their_space")
@@ -142,7 +142,7 @@ def test_what_changes_while_it_is_prepared_comes_along(filled, statement, caplog
     call_command("pam_partitions", "prepare", database=filled, verbosity=0)
     run(filled, statement)
     schema, before = described(filled), worn(filled)
-    call_command("migrate", "pam", database=filled, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     assert "sessions: begins anew: somebody changed" in caplog.text
     assert worn(filled) == before
     call_command("migrate", "pam", BEGIN, database=filled, verbosity=0)
@@ -153,8 +153,8 @@ def test_a_view_that_is_made_while_it_is_prepared_stops_the_swap_and_the_copy_is
     call_command("pam_partitions", "prepare", database=filled, verbosity=0)
     run(filled, "CREATE VIEW theirs AS SELECT id FROM sessions")
     with pytest.raises(ObstaclesFound, match="The view theirs reads it"):
-        call_command("migrate", "pam", database=filled, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     run(filled, "SELECT FROM theirs; DROP VIEW theirs")
-    call_command("migrate", "pam", database=filled, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     assert "begins anew" not in caplog.text
     assert left_over(filled) == []

@@ -24,7 +24,7 @@ from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
 from tests.support.databases import session
 from tests.support.held_locks import MODES
-from tests.support.months import BEGIN, add_sessions, left_over, partitions
+from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 from tests.support.threads import actor, until
 
 DAYS = (50, "2026-09-05 13:37:11+00")
@@ -186,7 +186,7 @@ def waited_for(cursor: Any, table: str) -> bool:
 def test_who_is_at_the_new_table_is_waited_for_alone(full, monkeypatch, target, mode):
     """An autovacuum, or a dump; it is named, and meanwhile the live table is everybody's."""
     if target:
-        call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     call_command("pam_partitions", "prepare", back=bool(target), database=full, verbosity=0)
     for name in ("CALM", "BRIEF"):
         # A moment in which to look.

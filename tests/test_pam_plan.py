@@ -232,7 +232,7 @@ def test_json_and_nothing_to_do(phase2, migrated):
     assert [plan["table"] for plan in plans] == ["public.audit_logs", "public.sessions"]
     assert all(plan["steps"] and plan["obstacles"] == [] for plan in plans)
     assert [step["locks"] for step in plans[1]["steps"] if step["name"] == "swap the names"] == [
-        ["ACCESS EXCLUSIVE on public.sessions"]
+        ["ACCESS EXCLUSIVE on public.sessions", "ACCESS EXCLUSIVE on public.sessions_menshun_keys"]
     ]
     assert "nothing to be done" in planned(migrated)
 

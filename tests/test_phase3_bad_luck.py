@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client, checksums, found
 from tests.support.databases import session, throwaway_database
-from tests.support.months import BEGIN, add_sessions, left_over, partitions
+from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 from tests.support.servers import ALIAS, server_under_alias
 from tests.support.threads import actor, writers
 from tests.test_phase2_live import OPTIONS, client_lines
@@ -81,14 +81,14 @@ def everywhere(alias: str, wrapper: Once) -> Iterator[None]:
 def test_a_statement_is_ended_by_somebody(full, how, moment):
     """There and back: it ends with a sentence and the next command; that command finishes."""
     before = checksums(full, BEFORE)
-    for target in ((), (BEGIN,)):
+    for target in (CONVERTED, BEGIN):
         strike = Once(moment, f"SELECT {how}(pg_backend_pid())")
         with everywhere(full, strike), pytest.raises(CommandError, match=r"python manage\.py migrate"):
-            call_command("migrate", "pam", *target, database=full, verbosity=0)
+            call_command("migrate", "pam", target, database=full, verbosity=0)
         assert strike.struck
         connections[full].close()
-        call_command("migrate", "pam", *target, database=full, verbosity=0)
-        assert bool(partitions(full, "audit_logs")) == bool(partitions(full, "sessions")) == (not target)
+        call_command("migrate", "pam", target, database=full, verbosity=0)
+        assert bool(partitions(full, "audit_logs")) == bool(partitions(full, "sessions")) == (target == CONVERTED)
         assert left_over(full) == []
         assert checksums(full, BEFORE) == before
 
@@ -103,13 +103,13 @@ def test_the_swap_loses_its_race_to_a_long_report(full):
         cursor.execute("SELECT pg_backend_pid()")
         ((pid,),) = cursor.fetchall()
         with pytest.raises(CommandError) as ended:
-            call_command("migrate", "pam", database=full, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
         for word in (str(pid), "postgres", "pg_backend_pid", "ACCESS EXCLUSIVE", "python manage.py migrate"):
             assert word in str(ended.value)
         assert partitions(full, "audit_logs") == {}
         later = Client(full, "later")
         later.step(0)
-    call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     assert len(partitions(full, "audit_logs")) > 8
     assert found(full, set(later.remembered)) == later.remembered
     assert checksums(full, BEFORE) == before
@@ -130,9 +130,9 @@ def test_a_long_report_on_the_users_makes_no_sign_in_wait(django_db_blocker: Dja
             report.autocommit = False
             cursor.execute("SELECT count(*) FROM privileged_users")
             with pytest.raises(CommandError, match="privileged_users"):
-                call_command("migrate", "pam", database=ALIAS, verbosity=0)
+                call_command("migrate", "pam", CONVERTED, database=ALIAS, verbosity=0)
             report.rollback()
-            call_command("migrate", "pam", database=ALIAS, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=ALIAS, verbosity=0)
         for client in clients:
             assert found(ALIAS, set(client.remembered)) == client.remembered
         assert [line for line in client_lines(cluster) if "still waiting" in line or "ERROR" in line] == []
@@ -151,7 +151,7 @@ def test_the_clock_jumps_between_two_runs(full, monkeypatch):
             [late, ahead],
         )
     monkeypatch.setattr(timezone, "now", lambda: ahead)
-    call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     monkeypatch.undo()
     with connections[full].cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM audit_logs WHERE id = %s", [late])
@@ -164,8 +164,8 @@ def test_two_databases_of_one_server_at_once(full, phase2_template):
         Client(other, "seed").step(0)
         add_sessions(other, 200, *DAYS)
         sums = {alias: checksums(alias, BEFORE) for alias in (full, other)}
-        with actor(lambda: call_command("migrate", "pam", database=other, verbosity=0)):
-            call_command("migrate", "pam", database=full, verbosity=0)
+        with actor(lambda: call_command("migrate", "pam", CONVERTED, database=other, verbosity=0)):
+            call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
         for alias in (full, other):
             assert len(partitions(alias, "sessions")) > 8
             assert checksums(alias, BEFORE) == sums[alias]
@@ -190,8 +190,8 @@ def test_an_owner_without_any_right_beside(database):
             cursor.execute("SET ROLE plain_writer")
             cursor.execute("UPDATE sessions SET request_count = 7 WHERE created_at > %s", [BEFORE])
             cursor.execute("RESET ROLE")
-            for target in ((), (BEGIN,), ()):
-                call_command("migrate", "pam", *target, database=database, verbosity=0)
+            for target in (CONVERTED, BEGIN, CONVERTED):
+                call_command("migrate", "pam", target, database=database, verbosity=0)
                 assert checksums(database, BEFORE) == before
                 assert left_over(database) == []
             cursor.execute(

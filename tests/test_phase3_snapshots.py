@@ -11,7 +11,7 @@ from pam.postgres.online_copy.errors import OldSnapshot
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client
 from tests.support.databases import session
-from tests.support.months import left_over, partitions
+from tests.support.months import CONVERTED, left_over, partitions
 
 ROWS = 500
 
@@ -45,10 +45,10 @@ def count(of: Connection) -> int:
 def test_one_from_before_the_copy_is_waited_for(filled, level):
     with transaction(filled, level) as old:
         with pytest.raises(OldSnapshot, match=rf"its rows would be missing. It is:\n  pid {old.info.backend_pid} "):
-            call_command("migrate", "pam", database=filled, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
         assert partitions(filled, "audit_logs") == {}
         assert count(old) > ROWS
-    call_command("migrate", "pam", database=filled, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     assert partitions(filled, "audit_logs") != {}
     assert left_over(filled) == []
 
@@ -56,7 +56,7 @@ def test_one_from_before_the_copy_is_waited_for(filled, level):
 @pytest.mark.usefixtures("brief")
 def test_read_committed_hinders_nothing_and_sees_all(filled):
     with transaction(filled, "READ COMMITTED") as old:
-        call_command("migrate", "pam", database=filled, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
         assert count(old) > ROWS
 
 
@@ -67,9 +67,9 @@ def test_one_from_after_the_copy_is_waited_for_too(filled):
     add_audit_rows(filled, ROWS, 50, "2026-09-06 13:37:11+00")
     with transaction(filled, "REPEATABLE READ") as young:
         with pytest.raises(OldSnapshot, match=f"pid {young.info.backend_pid} "):
-            call_command("migrate", "pam", database=filled, verbosity=0)
+            call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
         assert partitions(filled, "audit_logs") == {}
         assert count(young) > 2 * ROWS
-    call_command("migrate", "pam", database=filled, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=filled, verbosity=0)
     assert partitions(filled, "audit_logs") != {}
     assert left_over(filled) == []

@@ -13,7 +13,7 @@ from django.db import DataError, connections
 from menshun.embedded import programs
 from tests.support.bulk import add_audit_rows, audit_checksum
 from tests.support.clients import Client, checksums, found
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.months import CONVERTED, add_sessions, left_over, partitions
 from tests.test_phases import objects
 
 END = "2027-01-01"
@@ -61,7 +61,7 @@ def test_prepared_and_swapped_later(full):
     assert all(table["verified_at"] and table["keys_waiting"] > 0 for table in told)
     call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
     assert [table["keys_waiting"] for table in status(full)] == [0, 0], "taken up again, it catches up"
-    call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     assert audit_checksum(full)[0] == before[0] + 2
     assert found(full, set(client.remembered)) == client.remembered
     assert [table["state"] for table in status(full)] == ["partitioned", "partitioned"]
@@ -77,7 +77,7 @@ def status(alias: str):
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
 def test_abandoned_nothing_is_left(full, back):
     if back:
-        call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     before, rows = objects(full), checksums(full, END)
     call_command("pam_partitions", "prepare", database=full, back=back, stdout=io.StringIO())
     assert left_over(full) != []
@@ -99,7 +99,7 @@ def test_what_others_do_in_between(full, what):
         cursor.execute(MEANWHILE[what])
         cursor.execute("SELECT count(*), sum(hashtextextended(s::text, 0)::numeric) FROM sessions s")
         rows = cursor.fetchone()
-        call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
         cursor.execute("SELECT count(*), sum(hashtextextended(s::text, 0)::numeric) FROM sessions s")
         assert cursor.fetchone() == rows
         cursor.execute("SELECT count(*), count(DISTINCT id) FROM sessions")
@@ -112,7 +112,7 @@ def test_a_collation_that_is_changed_in_between_stays(full):
     call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
     with connections[full].cursor() as cursor:
         cursor.execute('ALTER TABLE sessions ALTER browser_name TYPE varchar(100) COLLATE "C"')
-        call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
         cursor.execute(
             "SELECT collation_name FROM information_schema.columns WHERE table_schema = 'public'"
             " AND table_name = 'sessions' AND column_name = 'browser_name'"
@@ -129,7 +129,7 @@ def test_an_invalid_index_that_is_repaired_in_between_comes_along(full):
         cursor.execute("UPDATE sessions SET session_name = 'other'")
         call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
         cursor.execute("REINDEX INDEX theirs")
-        call_command("migrate", "pam", database=full, verbosity=0)
+        call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'theirs'::regclass")
         assert cursor.fetchall() == [(True,)]
     assert partitions(full, "sessions") != {}
@@ -164,7 +164,7 @@ def test_restored_from_a_dump_in_the_middle(full, database):
 
 
 def test_a_prepared_way_back_is_named_when_the_way_there_is_prepared(full, caplog):
-    call_command("migrate", "pam", database=full, verbosity=0)
+    call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
     call_command("pam_partitions", "prepare", database=full, back=True, stdout=io.StringIO())
     caplog.clear()
     call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())

@@ -12,7 +12,7 @@ from django.db.backends.signals import connection_created
 from pam.postgres.online_copy import capture
 from tests.support.clients import Client
 from tests.support.databases import session
-from tests.support.months import add_sessions, left_over, partitions
+from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 
 # The second block is full, so that a new version goes to the last one: one row stays what it is, and one does not.
 MOVE = """
@@ -70,10 +70,10 @@ def on_new_connections(mover: Mover) -> Iterator[None]:
         connection_created.disconnect(add)
 
 
-def migrate_while_rows_move(alias: str, table: str, *target: str) -> None:
+def migrate_while_rows_move(alias: str, table: str, target: str) -> None:
     mover = Mover(alias, table)
     with on_new_connections(mover):
-        call_command("migrate", "pam", *target, database=alias, verbosity=0)
+        call_command("migrate", "pam", target, database=alias, verbosity=0)
     assert len(mover.blocks) == 2
     assert min(mover.blocks) > 1, "the new versions are in blocks that are copied later"
     with connections[alias].cursor() as cursor:
@@ -83,8 +83,8 @@ def migrate_while_rows_move(alias: str, table: str, *target: str) -> None:
 
 
 def test_there_and_back(full):
-    migrate_while_rows_move(full, "sessions")
+    migrate_while_rows_move(full, "sessions", CONVERTED)
     first = min(partitions(full, "sessions"))
     with session(full) as other, other.cursor() as cursor:
         cursor.execute(f"VACUUM FULL {first}")
-    migrate_while_rows_move(full, first, "0010_phase3_begin")
+    migrate_while_rows_move(full, first, BEGIN)

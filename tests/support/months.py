@@ -64,7 +64,7 @@ def left_over(alias: str) -> list[str]:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relname LIKE '%%menshun\\_%%' AND relnamespace = 'public'::regnamespace"
             " UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE '%%menshun\\_%%'"
-            " UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE 'menshun\\_%%'"
+            " UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE '%%menshun\\_%%'"
             " UNION ALL SELECT conname FROM pg_constraint WHERE conname LIKE '%%menshun\\_%%'",
             [],
         )

@@ -6,7 +6,7 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.locks import with_table_locks
-from pam.postgres.online_copy import capture, steps
+from pam.postgres.online_copy import capture, referenced, steps
 from pam.postgres.online_copy.build import execute
 from pam.postgres.online_copy.dress import read_dress
 from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move
@@ -35,7 +35,7 @@ def abandon(connection: BaseDatabaseWrapper, move: Move) -> None:
         table = _relation(connection, name)
         if table is not None:
             drop_table(connection, table)
-    steps.drop_working_tables(move).run(connection)
+    run(connection, steps.ending(move, [], referenced.followed(connection, move)))
 
 
 def _drop_triggers(connection: BaseDatabaseWrapper, move: Move) -> None:

@@ -58,6 +58,8 @@ class ForeignKey:
     name: str
     definition: str
     comment: str | None
+    columns: tuple[str, ...]
+    referenced_columns: tuple[str, ...]
     references: Relation
 
 
@@ -104,6 +106,11 @@ class Dress:
         """The columns that are copied; the server makes the generated ones anew."""
         return sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns if not column.generated)
 
+    @property
+    def referenced(self) -> list[Relation]:
+        """The tables that the foreign keys reference, each once."""
+        return list({key.references.oid: key.references for key in self.foreign_keys}.values())
+
     def type_of(self, name: str) -> sql.SQL:
         """The type of a column, as the server spells it."""
         return sql.SQL(next(column.type for column in self.columns if column.name == name))
@@ -125,7 +132,8 @@ def read_dress(connection: BaseDatabaseWrapper, table: Relation) -> Dress:
             for name, constraint, unique, nulls, columns, comment, remark, prefix, definition in rows("indexes")
         ),
         foreign_keys=tuple(
-            ForeignKey(name, text, comment, Relation(*to)) for name, text, comment, *to in rows("foreign_keys")
+            ForeignKey(name, text, comment, tuple(columns), tuple(referenced), Relation(*to))
+            for name, text, comment, columns, referenced, *to in rows("foreign_keys")
         ),
         triggers=tuple(
             Trigger(name, each_row, enabled, comment, function, *_around(on, definition))

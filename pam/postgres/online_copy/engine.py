@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pam.postgres import catalog
 from pam.postgres.errors import FOREIGN_KEY_VIOLATION, TableMissing, build_failed, sqlstate
 from pam.postgres.locks import is_open
-from pam.postgres.online_copy import capture, cleanup, obstacles, rows, steps
+from pam.postgres.online_copy import capture, cleanup, obstacles, referenced, rows, steps
 from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import Dress, read_dress
 from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound, StartAgain
@@ -111,14 +111,15 @@ def _finish(connection: BaseDatabaseWrapper, layout: Layout) -> None:
         # The record goes last. Without one, what has such a name is somebody else's.
         return
     old = catalog.relation(connection, move.old.as_string(connection.connection))
-    if old is not None:
-        run(
-            connection,
-            steps.ending(move, old, catalog.partitions(connection, old), read_dress(connection, old).foreign_keys),
-        )
+    if old is None and _is_under_way(connection, move):
+        return
+    followed = referenced.followed(connection, move)
+    if old is None:
+        run(connection, steps.ending(move, [], followed))
+    else:
+        months, keys = catalog.partitions(connection, old), read_dress(connection, old).foreign_keys
+        run(connection, steps.ending(move, steps.dropping(old, months, keys), followed))
         logger.info("%s: the old table is dropped", source)
-    elif not _is_under_way(connection, move):
-        run(connection, [steps.drop_working_tables(move)])
 
 
 def _is_under_way(connection: BaseDatabaseWrapper, move: Move) -> bool:

@@ -32,6 +32,11 @@ def has_constraint(table: sql.Identifier, name: str, *, validated: bool = False)
     ).format(oid(table), sql.Literal(name), sql.SQL(" AND k.convalidated" if validated else ""))
 
 
+def has_function(name: sql.Identifier) -> sql.Composed:
+    """There is a function of this name that takes nothing."""
+    return sql.SQL("SELECT pg_catalog.to_regprocedure({}) IS NOT NULL").format(sql.Literal(f"{text_of(name)}()"))
+
+
 def has_trigger(table: sql.Identifier, name: str) -> sql.Composed:
     """The table has the trigger."""
     return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = {} AND t.tgname = {})").format(

@@ -6,7 +6,7 @@ from psycopg2 import sql
 
 from pam.postgres.catalog import PLAIN, Relation
 from pam.postgres.months import Month, months
-from pam.postgres.online_copy import build, facts
+from pam.postgres.online_copy import build, facts, referenced
 from pam.postgres.online_copy import dress as wardrobe
 from pam.postgres.online_copy.dress import Dress, ForeignKey
 from pam.postgres.online_copy.move import Move, Span, suffixed
@@ -102,8 +102,7 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
                 own=(table.identifier,),
                 lane=lane,
             )
-    for foreign_key in dress.foreign_keys:
-        yield from foreign_key_steps(foreign_key, table.identifier, lane)
+    # Before the foreign key, by which clients who delete what it refers to come to the month.
     if month:
         yield Step(
             f"prove the bound of {table}",
@@ -115,6 +114,8 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
             own=(table.identifier,),
             lane=lane,
         )
+    for foreign_key in dress.foreign_keys:
+        yield from foreign_key_steps(move, foreign_key, table.identifier, lane)
     # Lock: SHARE UPDATE EXCLUSIVE on the month. Its visibility map is there before the swap.
     vacuumed, analyzed = facts.is_vacuumed(table.identifier), facts.is_analyzed(table.identifier)
     yield Step(
@@ -126,7 +127,9 @@ def _finish_month(move: Move, dress: Dress, table: Relation, month: Month | None
     )
 
 
-def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str, comment: str | None = None) -> Iterator[Step]:
+def foreign_key_steps(
+    move: Move, key: ForeignKey, table: sql.Identifier, lane: str, comment: str | None = None
+) -> Iterator[Step]:
     """Add it unchecked under a short lock, then read the rows under one that hinders nobody."""
     yield Step(
         f"add {key.name} to {facts.text_of(table)}",
@@ -146,11 +149,11 @@ def foreign_key_steps(key: ForeignKey, table: sql.Identifier, lane: str, comment
         locks=(Lock(key.references, "ROW SHARE"),),
         grows="rows",
         lane=lane,
+        action=lambda own: referenced.validate(own, move, key, table),
     )
 
 
 def _attach(move: Move, dress: Dress, table: Relation, bound: sql.Composable, month: Month | None) -> Step:
-    referenced = {key.references.oid: key.references for key in dress.foreign_keys}
     # To take a month from beside a default partition is to lock that too.
     default = build.partition(move, build.DEFAULT_SUFFIX)
     return Step(
@@ -158,6 +161,6 @@ def _attach(move: Move, dress: Dress, table: Relation, bound: sql.Composable, mo
         tuple(build.attach(move, table.identifier, bound, proved=month is not None)),
         facts.is_partition_of(move.target, table.identifier),
         # A month that has the foreign key is adopted: the server drops its triggers on the referenced table.
-        locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in referenced.values()),
+        locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in dress.referenced),
         own=(move.target, move.stage, table.identifier, *([] if month is None else [default])),
     )

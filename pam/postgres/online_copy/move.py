@@ -116,10 +116,16 @@ class Move:
 
     @property
     def function(self) -> sql.Identifier:
+        """It logs the keys of what is changed."""
         return self.named(FUNCTION)
+
+    @property
+    def referenced_function(self) -> sql.Identifier:
+        """It takes from the copy what refers to a row that goes."""
+        return self.named(REFERENCED)
 
 
 TARGET, STAGE, OLD = "menshun_new", "menshun_stage", "menshun_old"
 KEYS, CHUNKS, RECORD = "menshun_keys", "menshun_chunks", "menshun_record"
-FUNCTION = "menshun_capture"
+FUNCTION, REFERENCED = "menshun_capture", "menshun_referenced"
 CAPTURE_TRIGGER, TRUNCATE_TRIGGER = "menshun_capture", "menshun_capture_truncate"

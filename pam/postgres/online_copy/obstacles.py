@@ -21,6 +21,7 @@ from pam.postgres.online_copy.move import (
     KEYS,
     OLD,
     RECORD,
+    REFERENCED,
     STAGE,
     TARGET,
     Move,
@@ -33,7 +34,7 @@ from pam.postgres.sql import query
 APPEND_ONLY = "pam_refuse_change_v1"
 # The comment of what a later migration of ours hangs on the table: on the way back that migration goes first.
 GOES_BEFORE = "menshun: comes after the conversion to months and goes before the way back"
-WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION)
+WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION, REFERENCED)
 # A transaction that has lasted so long already may well outlast every try to swap.
 LONG = timedelta(minutes=1)
 # What a slot in use may be behind, in bytes: a gigabyte.
@@ -229,7 +230,7 @@ def _of_lock_table(connection: BaseDatabaseWrapper, move: Move, span: Span) -> l
 def _of_sessions(connection: BaseDatabaseWrapper, move: Move) -> list[Obstacle]:
     """Transactions that have held a lock on the table, or on one it references, for long already."""
     dress = read_dress(connection, move.source)
-    used = [move.source, *catalog.partitions(connection, move.source), *(key.references for key in dress.foreign_keys)]
+    used = [move.source, *catalog.partitions(connection, move.source), *dress.referenced]
     return [
         Obstacle(
             f"A transaction holds a lock on it, or on a table it references: {session}.",

@@ -94,8 +94,7 @@ def replay_batch(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> i
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             return count
 
-    referenced = [key.references for key in dress.foreign_keys]
-    return locks.with_retries(connection, locks.BRIEF, "FOR KEY SHARE", referenced, batch)
+    return locks.with_retries(connection, locks.BRIEF, "FOR KEY SHARE", dress.referenced, batch)
 
 
 def unindexed_statements(move: Move, dress: Dress) -> list[sql.Composed]:

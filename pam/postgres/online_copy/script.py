@@ -22,7 +22,7 @@ def planned(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[
         *steps.beginning(connection, move, dress, span),
         *steps.making(connection, move, dress, span),
         *steps.swapping(connection, move, dress),
-        *steps.ending(move, old, months, dress.foreign_keys),
+        *steps.ending(move, steps.dropping(old, months, dress.foreign_keys), dress.referenced),
     ]
 
 

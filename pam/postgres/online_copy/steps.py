@@ -6,7 +6,7 @@ from psycopg2 import sql
 
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
-from pam.postgres.online_copy import build, capture, copying, facts, replay, rows, swap, verify
+from pam.postgres.online_copy import build, capture, copying, facts, referenced, replay, rows, swap, verify
 from pam.postgres.online_copy import dress as wardrobe
 from pam.postgres.online_copy.dress import Dress, Key
 from pam.postgres.online_copy.month_steps import foreign_key_steps, month_steps, new_months
@@ -52,6 +52,7 @@ def making(connection: BaseDatabaseWrapper, move: Move, dress: Dress, span: Span
     )
     return [
         make,
+        *referenced.follow_steps(connection, move, dress),
         *(new_months(move, dress, span) if move.to_months else []),
         _copy(connection, move, dress),
         _replay_unindexed(connection, move, dress),
@@ -96,7 +97,7 @@ def swapping(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[
             "swap the names",
             tuple(swap.renames(move, dress)),
             facts.is_partitioned(move.source.identifier, wanted=move.to_months),
-            locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in _live(connection, move)),
+            locks=tuple(Lock(table, "ACCESS EXCLUSIVE") for table in (*_live(connection, move), swap.log_of(move))),
             own=(move.target,),
             grows="" if move.to_months else "months",
             action=lambda own: swap.swap(own, move, dress),
@@ -104,9 +105,9 @@ def swapping(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[
     ]
 
 
-def ending(move: Move, old: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
-    """What is dropped after the swap: the old table month by month, and the working tables; the record goes last."""
-    return [*dropping(old, months, keys), drop_working_tables(move)]
+def ending(move: Move, dropped: list[Step], followed: list[Relation]) -> list[Step]:
+    """After what is `dropped` whole: no trigger on a referenced table, no working table; the record goes last."""
+    return [*dropped, *(referenced.leave_step(move, table) for table in followed), drop_working_tables(move)]
 
 
 def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
@@ -135,10 +136,12 @@ def _drop_step(table: Relation) -> Step:
 def drop_working_tables(move: Move) -> Step:
     """The record goes last, with all else: while it is there, a run knows that something is left."""
     tables = ((move.stage,) if move.to_months else ()) + (move.keys, move.chunks)
-    function = sql.SQL("DROP FUNCTION IF EXISTS {}()").format(move.function)
+    functions = (
+        sql.SQL("DROP FUNCTION IF EXISTS {}()").format(name) for name in (move.function, move.referenced_function)
+    )
     return Step(
         "drop the working tables",
-        (*map(_drop, tables), function, _drop(move.record)),
+        (*map(_drop, tables), *functions, _drop(move.record)),
         facts.is_gone(move.record),
         own=(*tables, move.record),
     )
@@ -200,7 +203,7 @@ def _finish_plain(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> 
             )
             for trigger in dress.triggers
         ),
-        *(step for key in dress.foreign_keys for step in foreign_key_steps(key, move.target, "", key.comment)),
+        *(step for key in dress.foreign_keys for step in foreign_key_steps(move, key, move.target, "", key.comment)),
         Step(
             "vacuum",
             (sql.SQL("VACUUM {}").format(move.target),),

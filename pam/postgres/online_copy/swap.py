@@ -7,6 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres import activity, catalog, locks
+from pam.postgres.catalog import PLAIN, Relation
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import with_locks
 from pam.postgres.online_copy import capture, obstacles
@@ -46,15 +47,17 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
 
     Raises StartAgain, ObstaclesFound, OldSnapshot, TooBusy, LockUnavailable; then nothing is swapped.
 
-    Lock: ACCESS EXCLUSIVE on the new table, then on the live one (and its partitions), asked for 50 ms at a time with
-    pauses; held for some milliseconds, whatever the number of rows and months. Between tries the copy catches up.
+    Lock: ACCESS EXCLUSIVE on the new table, then on the live one (and its partitions), then on the log of keys, asked
+    for 50 ms at a time with pauses; held for some milliseconds, whatever the number of rows and months. Between tries
+    the copy catches up.
     """
     target = catalog.relation(connection, move.target.as_string(connection.connection))
     if target is None:
         raise StartAgain("somebody dropped the new table")
-    # The new one first: an autovacuum of it must not be waited for while others wait for the live one.
+    # The new one first: an autovacuum of it must not be waited for while others wait for the live one. The log of keys
+    # last, when only who deletes what the live table refers to can still have it.
     live = (move.source, *catalog.partitions(connection, move.source))
-    wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live)]
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live, log_of(move))]
     for attempt in range(1, ATTEMPTS + 1):
         _require_verified(connection, move)
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
@@ -76,6 +79,11 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
             continue
         return
     raise TooBusy(str(move.source), ATTEMPTS)
+
+
+def log_of(move: Move) -> Relation:
+    """The log of keys, as a relation; no look-up by its oid is made."""
+    return Relation(0, move.source.schema, move.keys.strings[-1], PLAIN)
 
 
 def _require_verified(connection: BaseDatabaseWrapper, move: Move) -> None:

@@ -34,13 +34,33 @@ WHERE x.indrelid = %(table)s AND x.indisvalid
 ORDER BY x.indisprimary DESC, c.relname
 
 -- name: foreign_keys
--- The foreign keys of its own, not its parent's: name, definition, comment, and the table they reference.
-SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'), r.oid, n.nspname, r.relname, r.relkind
+-- The foreign keys of its own, not its parent's: name, definition, comment, columns, those they reference, and the table.
+SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'),
+    ARRAY(
+        SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS part (attnum, position)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = part.attnum
+        ORDER BY part.position
+    ),
+    ARRAY(
+        SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS part (attnum, position)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = part.attnum
+        ORDER BY part.position
+    ),
+    r.oid, n.nspname, r.relname, r.relkind
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class r ON r.oid = k.confrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 WHERE k.conrelid = %(table)s AND k.contype = 'f' AND k.conparentid = 0
 ORDER BY r.oid, k.conname
+
+-- name: followed
+-- The tables whose triggers run the function, as a relation each.
+SELECT c.oid, n.nspname, c.relname, c.relkind
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE t.tgfoid = pg_catalog.to_regprocedure(%(function)s) AND t.tgparentid = 0
+ORDER BY c.oid
 
 -- name: triggers
 -- The triggers that are not internal, not ours for the time of a move, and not a clone: name, for each row, enabled,

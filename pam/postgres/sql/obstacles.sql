@@ -157,6 +157,13 @@ SELECT 'This role does not own it.', pg_catalog.format('Run this as %%I, or GRAN
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
 UNION ALL
+SELECT pg_catalog.format('The foreign key %%I refers to %%s, which this role does not own.', k.conname, k.confrelid::regclass),
+    pg_catalog.format('Run this as a role that owns both, or GRANT %%I TO %%I.', r.rolname, current_user)
+FROM pg_catalog.pg_constraint k
+JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
+JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+WHERE k.conrelid = %(table)s AND k.contype = 'f' AND k.conparentid = 0 AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+UNION ALL
 SELECT 'This role may not make tables in its schema.', pg_catalog.format('GRANT CREATE ON SCHEMA %%I TO %%I.', n.nspname, current_user)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = %(table)s AND NOT pg_catalog.has_schema_privilege(n.oid, 'CREATE')
