@@ -148,6 +148,24 @@ def test_what_is_not_ours_stays_whatever_its_name(full, name):
         assert cursor.fetchall() == [(1,)]
 
 
+def test_all_tables_are_published_while_they_are_copied(full, monkeypatch):
+    """Then nothing may be changed in what has no key yet."""
+    copied = replay.replay_unindexed
+
+    def then_published(connection: Any, move: Any, dress: Any) -> None:
+        with session(full) as other, other.cursor() as cursor:
+            cursor.execute("CREATE PUBLICATION theirs FOR ALL TABLES")
+        copied(connection, move, dress)
+
+    with monkeypatch.context() as publishing:
+        publishing.setattr(replay, "replay_unindexed", then_published)
+        with pytest.raises(ObstaclesFound, match="The publication theirs replicates it"):
+            call_command("migrate", "pam", CONVERTED, database=full, verbosity=0)
+    with connections[full].cursor() as cursor:
+        cursor.execute("DROP PUBLICATION theirs")
+    assert migrated_whole(full)
+
+
 def test_status_while_the_records_go(prepared):
     with session(prepared) as ending, ending.cursor() as cursor:
         ending.autocommit = False

@@ -9,7 +9,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres import catalog
-from pam.postgres.errors import FOREIGN_KEY_VIOLATION, TableMissing, build_failed, sqlstate
+from pam.postgres.errors import FOREIGN_KEY_VIOLATION, NOT_IN_PREREQUISITE_STATE, TableMissing, build_failed, sqlstate
 from pam.postgres.locks import is_open
 from pam.postgres.online_copy import capture, cleanup, obstacles, referenced, rows, steps
 from pam.postgres.online_copy.build import span_of
@@ -147,15 +147,23 @@ def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dres
         run(connection, steps.making(connection, move, dress, span))
     except Error as error:
         if is_open(connection):
-            _require_same_rows(connection, move, error)
+            _require_as_begun(connection, move, error)
         raise
     return dress
 
 
-def _require_same_rows(connection: BaseDatabaseWrapper, move: Move, error: Error) -> None:
-    """Raise StartAgain where the copy cannot be finished, as its rows are not those of the live table any more."""
+def _require_as_begun(connection: BaseDatabaseWrapper, move: Move, error: Error) -> None:
+    """Raise StartAgain where the copy cannot be finished, as its rows are not those of the live table any more.
+
+    Raises ObstaclesFound where somebody has put an obstacle in the way since.
+    """
     # A table that was rewritten has its rows elsewhere: some were copied twice, others not at all.
     require_unchanged(connection, move)
+    if sqlstate(error) == NOT_IN_PREREQUISITE_STATE:
+        # A publication of all tables, say, which refuses to change a working table without a key.
+        found = obstacles.hanging_on(connection, move.source, move.layout.time, our_views=move.to_months)
+        if found:
+            raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found]) from error
     if sqlstate(error) == FOREIGN_KEY_VIOLATION:
         raise StartAgain("rows that others refer to went away after they were copied") from error
 

@@ -66,7 +66,7 @@ class Plan:
     wal: int = 0
     workers: int = 0
     seconds: float | None = None
-    longest_lock_ms: float = 0
+    longest_lock_ms: float | None = None
     steps: tuple[PlannedStep, ...] = ()
 
 
@@ -74,8 +74,8 @@ def plan(connection: BaseDatabaseWrapper, layout: Layout, *, to_months: bool, no
     """The plan for one table. Locks: ACCESS SHARE on it, while it is read some four times. Raises TableMissing.
 
     The time is that of a sample of rows copied into a temporary table, which is rolled back; the longest lock is that
-    of renaming as many objects as the swap does, measured the same way. Raises ReadOnly where that cannot be,
-    and LockUnavailable, which names who keeps even readers out.
+    of renaming as many objects as the swap does, measured the same way. Both are None for a role that may make no
+    temporary table. Raises ReadOnly where nobody may, and LockUnavailable, which names who keeps even readers out.
     """
     source = catalog.relation(connection, layout.table)
     if source is None:
@@ -103,6 +103,7 @@ def _plan(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Plan:
     dress = read_dress(connection, source)
     rows, size = disk.rows(connection, source), disk.size(connection, source)
     span = span_of(connection, move, now)
+    may_measure = _has_temporary_tables(connection)
     return Plan(
         table=str(source),
         to_months=to_months,
@@ -115,13 +116,20 @@ def _plan(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Plan:
         disk_free=free(connection),
         wal=size,
         workers=settings.PAM_COPY_WORKERS,
-        seconds=_estimate(connection, move, dress, rows),
-        longest_lock_ms=_rename_ms(connection, dress),
+        seconds=_estimate(connection, move, dress, rows) if may_measure else None,
+        longest_lock_ms=_rename_ms(connection, dress) if may_measure else None,
         steps=tuple(
             _printed(connection, step, setting)
             for step, setting in script.with_settings(script.planned(connection, move, now))
         ),
     )
+
+
+def _has_temporary_tables(connection: BaseDatabaseWrapper) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')")
+        (may,) = cursor.fetchone()
+    return bool(may)
 
 
 def _printed(connection: BaseDatabaseWrapper, step: Step, setting: tuple[str, ...]) -> PlannedStep:
