@@ -13,8 +13,11 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection
 
 from pam.models import PrivilegedUser
+from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
+from pam.postgres.locks import Patience
 from pam.postgres.online_copy import referenced, replay, steps
+from pam.postgres.online_copy.errors import ObstaclesFound
 from pam.postgres.online_copy.move import Move
 from tests.support.clients import Client, checksums
 from tests.support.databases import session
@@ -73,14 +76,6 @@ def put_back(other: Connection, user: PrivilegedUser) -> None:
         cursor.execute("INSERT INTO privileged_users SELECT * FROM kept")
 
 
-def rename(other: Connection, user: PrivilegedUser) -> None:
-    """He and his sessions get another key."""
-    with other, other.cursor() as cursor:
-        cursor.execute("UPDATE privileged_users SET id = gen_random_uuid() WHERE id = %s RETURNING id", [user.pk])
-        ((other_id,),) = cursor.fetchall()
-        cursor.execute("UPDATE sessions SET user_id = %s WHERE user_id = %s", [other_id, user.pk])
-
-
 def migrate(alias: str, *, back: bool) -> None:
     call_command("migrate", "pam", BEGIN if back else CONVERTED, database=alias, verbosity=0)
 
@@ -113,15 +108,14 @@ def test_who_deletes_a_user_with_his_sessions_is_not_refused(full, monkeypatch, 
     gone, kept, at_rest = list[PrivilegedUser](), list[PrivilegedUser](), dict[str, Any]()
 
     def strikes(moment: str) -> None:
-        erased, other_way, renamed, put, refused = (user_with_sessions(full, 7) for _ in range(5))
-        gone.extend([erased, other_way, renamed])
+        erased, other_way, put, refused = (user_with_sessions(full, 7) for _ in range(4))
+        gone.extend([erased, other_way])
         kept.extend([put, refused])
 
         def strike(other: Connection) -> None:
             erase(other, erased, himself_first=False)
             erase(other, other_way, himself_first=True)
             put_back(other, put)
-            rename(other, renamed)
             with pytest.raises(errors.ForeignKeyViolation) as error, other, other.cursor() as cursor:
                 cursor.execute("DELETE FROM privileged_users WHERE id = %s", [refused.pk])
             # By the live table, or a month of it.
@@ -204,9 +198,96 @@ def test_who_has_not_ended_yet_is_named(full):
     assert partitions(full, "sessions")
 
 
+@pytest.mark.usefixtures("brief")
+def test_who_reads_the_log_of_keys_alone_is_named(full):
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    with session(full) as other, other.cursor() as cursor:
+        other.autocommit = False
+        cursor.execute("SELECT count(*) FROM sessions_menshun_keys")
+        with pytest.raises(LockUnavailable, match="sessions_menshun_keys in 3 tries") as error:
+            migrate(full, back=False)
+        assert [holder.pid for holder in error.value.holders] == [other.info.backend_pid]
+    migrate(full, back=False)
+    assert partitions(full, "sessions")
+
+
+@pytest.mark.usefixtures("brief")
+def test_who_has_a_month_while_it_is_validated_is_named(full, monkeypatch):
+    """What a killed run left to the server, say."""
+    monkeypatch.setattr(locks, "CALM", Patience(lock_timeout_ms=50, attempts=3, first_pause=0.05, longest_pause=0.05))
+    with session(full) as other, other.cursor() as cursor:
+        other.autocommit = False
+        does = referenced.validate
+
+        def with_other(connection: Any, move: Any, key: Any, table: Any) -> None:
+            if table.strings[-1] == "sessions_2026_08":
+                cursor.execute("LOCK TABLE sessions_2026_08 IN SHARE UPDATE EXCLUSIVE MODE")
+            does(connection, move, key, table)
+
+        monkeypatch.setattr(referenced, "validate", with_other)
+        with pytest.raises(LockUnavailable, match="sessions_2026_08") as error:
+            migrate(full, back=False)
+        assert [holder.pid for holder in error.value.holders] == [other.info.backend_pid]
+    monkeypatch.setattr(referenced, "validate", does)
+    migrate(full, back=False)
+    assert partitions(full, "sessions")
+
+
+def test_who_saves_a_user_locks_him_no_more_than_before(full):
+    """A sign-in of somebody else's refers to him meanwhile, and does not wait."""
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    user = user_with_sessions(full, 1)
+    with session(full) as saving, session(full) as signing_in, saving.cursor() as save, signing_in.cursor() as refer:
+        saving.autocommit = False
+        save.execute("UPDATE privileged_users SET id = id, upn = upn WHERE id = %s", [user.pk])
+        refer.execute("SET lock_timeout = 1; SELECT FROM privileged_users WHERE id = %s FOR KEY SHARE", [user.pk])
+
+
+@pytest.mark.parametrize("function", ["sessions_menshun_capture", "sessions_menshun_referenced"])
+def test_its_functions_are_for_nobody_else(full, function):
+    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+    with connections[full].cursor() as cursor:
+        cursor.execute("SELECT proacl::text[] FROM pg_proc WHERE proname = %s", [function])
+        ((acl,),) = cursor.fetchall()
+        assert not any(entry.startswith("=") for entry in acl)
+
+
+def test_they_have_the_rights_of_the_owner_and_of_nobody_who_may_lose_his(full):
+    user = user_with_sessions(full, 3)
+    with connections[full].cursor() as cursor:
+        cursor.execute("CREATE ROLE their_owner; ALTER TABLE sessions OWNER TO their_owner")
+        try:
+            call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+            cursor.execute(
+                "SELECT relname FROM pg_class WHERE relowner = 'their_owner'::regrole AND relname ~ 'menshun_keys$'"
+                " UNION ALL SELECT proname FROM pg_proc WHERE proowner = 'their_owner'::regrole ORDER BY 1"
+            )
+            assert [name.removeprefix("sessions_menshun_") for (name,) in cursor.fetchall()] == [
+                "capture",
+                "keys",
+                "referenced",
+            ]
+            with session(full) as other:
+                other.autocommit = False
+                erase(other, user, himself_first=False)
+            migrate(full, back=False)
+            assert count_of(full, [user]) == 0
+        finally:
+            cursor.execute("REASSIGN OWNED BY their_owner TO CURRENT_USER; DROP OWNED BY their_owner")
+            cursor.execute("DROP ROLE their_owner")
+    assert left_over(full) == []
+
+
+def test_a_function_of_its_name_is_told_before(full):
+    with connections[full].cursor() as cursor:
+        cursor.execute("CREATE FUNCTION sessions_menshun_referenced() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    with pytest.raises(ObstaclesFound, match=r'ALTER FUNCTION "public"."sessions_menshun_referenced" RENAME TO'):
+        migrate(full, back=False)
+
+
 def test_abandoned_nothing_follows_any_more(full):
     call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
-    assert "sessions_menshun_referenced" in left_over(full)
+    assert "public_sessions_menshun_referenced" in left_over(full)
     call_command("pam_partitions", "abandon", database=full, stdout=io.StringIO())
     assert left_over(full) == []
 

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres.catalog import Relation
 from pam.postgres.months import Month
+from pam.postgres.online_copy import dress as wardrobe
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.facts import text_of
 from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move, Span
@@ -58,14 +59,23 @@ def working_tables(connection: BaseDatabaseWrapper, move: Move, dress: Dress, sp
             sql.Literal(span.first.start.date().isoformat()),
             sql.Literal(span.last.start.date().isoformat()),
         ),
-        sql.SQL(
-            "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-            " SET search_path = pg_catalog, pg_temp AS {}"
-        ).format(
-            move.function,
-            sql.Literal(body.as_string(connection.connection)),
-        ),
+        *wardrobe.owned(dress, move.keys),
+        *trigger_function(dress, move.function, body.as_string(connection.connection)),
     ]
+
+
+def trigger_function(dress: Dress, name: sql.Identifier, body: str) -> list[sql.Composed]:
+    """A function that clients run by writing, with the rights of the live table's owner: not with those of who runs
+    the conversion, which may be taken from him while it is prepared. Nobody else can make a trigger of it.
+    """
+    create = sql.SQL(
+        "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " SET search_path = pg_catalog, pg_temp AS {}"
+    ).format(name, sql.Literal(body))
+    revoke = sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(name)
+    if dress.is_ours:
+        return [create, revoke]
+    return [create, revoke, sql.SQL("ALTER FUNCTION {}() OWNER TO {}").format(name, sql.Identifier(dress.owner))]
 
 
 def triggers(move: Move, partitions: list[Relation]) -> list[sql.Composed]:

@@ -15,10 +15,13 @@ from pam.postgres.online_copy.parallel import run
 
 def drop_table(connection: BaseDatabaseWrapper, table: Relation) -> None:
     """Drop a table that nobody uses, month by month and its foreign keys off before it. Locks: see the steps."""
-    for month in catalog.partitions(connection, table):
-        # One that is still on the stage has foreign keys of its own.
-        run(connection, steps.dropping(month, [], read_dress(connection, month).foreign_keys))
-    run(connection, steps.dropping(table, [], read_dress(connection, table).foreign_keys))
+    months, keys = catalog.partitions(connection, table), read_dress(connection, table).foreign_keys
+    if not keys:
+        for month in months:
+            # One that is still on the stage has foreign keys of its own.
+            run(connection, steps.dropping(month, [], read_dress(connection, month).foreign_keys))
+        months = []
+    run(connection, steps.dropping(table, months, keys))
 
 
 def abandon(connection: BaseDatabaseWrapper, move: Move) -> None:

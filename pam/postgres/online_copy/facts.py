@@ -37,11 +37,16 @@ def has_function(name: sql.Identifier) -> sql.Composed:
     return sql.SQL("SELECT pg_catalog.to_regprocedure({}) IS NOT NULL").format(sql.Literal(f"{text_of(name)}()"))
 
 
-def has_trigger(table: sql.Identifier, name: str) -> sql.Composed:
-    """The table has the trigger."""
-    return sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = {} AND t.tgname = {})").format(
-        oid(table), sql.Literal(name)
-    )
+def has_trigger(table: sql.Identifier, name: str, function: sql.Identifier | None = None) -> sql.Composed:
+    """The table has the trigger; `function`: and it runs this one, which takes nothing."""
+    runs_it: sql.Composable = sql.SQL("")
+    if function:
+        runs_it = sql.SQL(" AND t.tgfoid = pg_catalog.to_regprocedure({})").format(
+            sql.Literal(f"{text_of(function)}()")
+        )
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = {} AND t.tgname = {}{})"
+    ).format(oid(table), sql.Literal(name), runs_it)
 
 
 def is_partition_of(parent: sql.Identifier, partition: sql.Identifier) -> sql.Composed:

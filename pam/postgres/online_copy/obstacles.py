@@ -34,7 +34,7 @@ from pam.postgres.sql import query
 APPEND_ONLY = "pam_refuse_change_v1"
 # The comment of what a later migration of ours hangs on the table: on the way back that migration goes first.
 GOES_BEFORE = "menshun: comes after the conversion to months and goes before the way back"
-WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD, FUNCTION, REFERENCED)
+WORKING = (TARGET, STAGE, OLD, KEYS, CHUNKS, RECORD)
 # A transaction that has lasted so long already may well outlast every try to swap.
 LONG = timedelta(minutes=1)
 # What a slot in use may be behind, in bytes: a gigabyte.
@@ -69,8 +69,9 @@ def find(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> list[Obs
         for month in tables[1:]:
             cursor.execute(query("obstacles", "of_a_month"), {"table": month.oid, "guard": APPEND_ONLY})
             found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
-        cursor.execute(query("obstacles", "slots"), {"most": MOST_WAL})
-        found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
+        for name in ("prepared", "slots"):
+            cursor.execute(query("obstacles", name), {"most": MOST_WAL})
+            found += [Obstacle(problem, cure) for problem, cure in cursor.fetchall()]
     found += _of_shape(connection, move) + _of_rows(connection, move) + _of_sessions(connection, move)
     found += of_disk(disk.needed(connection, move.source), free(connection))
     span = span_of(connection, move, now)
@@ -199,7 +200,10 @@ def _of_names(connection: BaseDatabaseWrapper, move: Move, span: Span) -> list[O
         for month in partitions(move, span):
             wanted += [month.name, *(partition_index_name(key.name, move.source, month) for key in dress.keys)]
     with connection.cursor() as cursor:
-        cursor.execute(query("obstacles", "taken"), {"schema": move.source.schema, "names": wanted})
+        functions = [suffixed(move.source.name, suffix) for suffix in (FUNCTION, REFERENCED)]
+        cursor.execute(
+            query("obstacles", "taken"), {"schema": move.source.schema, "names": wanted, "functions": functions}
+        )
         return [
             Obstacle(
                 f'The name "{name}" is taken.',

@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
-from pam.postgres import locks
+from pam.postgres import catalog, locks
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import FOREIGN_KEY_VIOLATION, sqlstate
 from pam.postgres.online_copy import build, facts
+from pam.postgres.online_copy.capture import trigger_function
 from pam.postgres.online_copy.dress import Dress, ForeignKey
 from pam.postgres.online_copy.facts import text_of
 from pam.postgres.online_copy.move import REFERENCED, Move, suffixed
@@ -54,10 +55,7 @@ BEGIN
             ' INSERT INTO %s (id, time) SELECT id, time FROM gone', ours.copy, ours.refers, {key}, {time}, {keys})
             USING OLD;
     END LOOP;
-    IF TG_OP = 'DELETE' THEN
-        RETURN OLD;
-    END IF;
-    RETURN NEW;
+    RETURN OLD;
 END
 """
 
@@ -72,14 +70,14 @@ def follow_steps(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> l
     return [
         Step(
             "make the function that lets the copy follow when a row goes that it refers to",
-            (_create_function(connection, move),),
+            tuple(_make_function(connection, move, dress)),
             facts.has_function(move.referenced_function),
         ),
-        *(_follow(connection, move, dress, table) for table in dress.referenced),
+        *(_follow(move, table) for table in dress.referenced),
     ]
 
 
-def _create_function(connection: BaseDatabaseWrapper, move: Move) -> sql.Composed:
+def _make_function(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> list[sql.Composed]:
     body = sql.SQL(FUNCTION_BODY).format(
         log=move.keys,
         keys=sql.Literal(text_of(move.keys)),
@@ -89,25 +87,19 @@ def _create_function(connection: BaseDatabaseWrapper, move: Move) -> sql.Compose
         key=sql.Literal(move.key.string),
         time=sql.Literal(move.time.string),
     )
-    return sql.SQL(
-        "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
-        " SET search_path = pg_catalog, pg_temp AS {}"
-    ).format(move.referenced_function, sql.Literal(body.as_string(connection.connection)))
+    return trigger_function(dress, move.referenced_function, body.as_string(connection.connection))
 
 
-def _follow(connection: BaseDatabaseWrapper, move: Move, dress: Dress, table: Relation) -> Step:
-    columns = {name for key in dress.foreign_keys if key.references == table for name in key.referenced_columns}
+def _follow(move: Move, table: Relation) -> Step:
+    # Of a DELETE alone: any trigger BEFORE UPDATE would lock the row of each user who is saved as if his key changed.
     return Step(
         f"let the copy follow when a row of {table} goes",
         (
-            sql.SQL("CREATE TRIGGER {} BEFORE DELETE OR UPDATE OF {} ON {} FOR EACH ROW EXECUTE FUNCTION {}()").format(
-                _trigger(move),
-                sql.SQL(", ").join(map(sql.Identifier, sorted(columns))),
-                table.identifier,
-                move.referenced_function,
+            sql.SQL("CREATE TRIGGER {} BEFORE DELETE ON {} FOR EACH ROW EXECUTE FUNCTION {}()").format(
+                _trigger(move), table.identifier, move.referenced_function
             ),
         ),
-        facts.has_trigger(table.identifier, _trigger(move).string),
+        facts.has_trigger(table.identifier, _trigger(move).string, move.referenced_function),
         locks=(Lock(table, "SHARE ROW EXCLUSIVE"),),
     )
 
@@ -134,7 +126,10 @@ def validate(connection: BaseDatabaseWrapper, move: Move, key: ForeignKey, table
                 raise
             run(_take_out(move, key, table), build.validate(key, table))
 
-    locks.with_retries(connection, locks.CALM, "ROW SHARE", [key.references], validated)
+    ours = catalog.relation(connection, table.as_string(connection.connection))
+    # Who is at the month, or has the referenced table for himself.
+    wanted = [*([ours] if ours else []), key.references]
+    locks.with_retries(connection, locks.CALM, "SHARE UPDATE EXCLUSIVE", wanted, validated)
 
 
 def _take_out(move: Move, key: ForeignKey, table: sql.Identifier) -> sql.Composed:
@@ -170,4 +165,5 @@ def leave_step(move: Move, table: Relation) -> Step:
 
 
 def _trigger(move: Move) -> sql.Identifier:
-    return sql.Identifier(suffixed(move.source.name, REFERENCED))
+    # A table of the same name in another schema may refer to the same one.
+    return sql.Identifier(suffixed(f"{move.source.schema}_{move.source.name}", REFERENCED))

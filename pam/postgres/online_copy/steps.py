@@ -112,8 +112,10 @@ def ending(move: Move, dropped: list[Step], followed: list[Relation]) -> list[St
 
 def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.ForeignKey, ...]) -> list[Step]:
     """Drop a table that nobody uses, months first: one that is dropped attached takes no lock on a referenced table."""
+    # By a foreign key, who deletes what it refers to comes to the table, and waits for who wants it for himself.
+    used = (Lock(table, "ACCESS EXCLUSIVE"),) if keys else ()
     return [
-        *(_drop_step(month) for month in months),
+        *(_drop_step(month, used) for month in months),
         *(
             Step(
                 f"take the foreign key {key.name} off {table}",
@@ -128,9 +130,9 @@ def dropping(table: Relation, months: list[Relation], keys: tuple[wardrobe.Forei
     ]
 
 
-def _drop_step(table: Relation) -> Step:
+def _drop_step(table: Relation, used: tuple[Lock, ...] = ()) -> Step:
     name = table.identifier
-    return Step(f"drop {table}", (_drop(name),), facts.is_gone(name), own=(name,))
+    return Step(f"drop {table}", (_drop(name),), facts.is_gone(name), locks=used, own=(name,))
 
 
 def drop_working_tables(move: Move) -> Step:

@@ -51,13 +51,15 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
     for 50 ms at a time with pauses; held for some milliseconds, whatever the number of rows and months. Between tries
     the copy catches up.
     """
-    target = catalog.relation(connection, move.target.as_string(connection.connection))
-    if target is None:
-        raise StartAgain("somebody dropped the new table")
+    target, log = (
+        catalog.relation(connection, one.as_string(connection.connection)) for one in (move.target, move.keys)
+    )
+    if target is None or log is None:
+        raise StartAgain("somebody dropped the new table, or the log of keys")
     # The new one first: an autovacuum of it must not be waited for while others wait for the live one. The log of keys
     # last, when only who deletes what the live table refers to can still have it.
     live = (move.source, *catalog.partitions(connection, move.source))
-    wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live, log_of(move))]
+    wanted = [(table, "ACCESS EXCLUSIVE") for table in (target, *live, log)]
     for attempt in range(1, ATTEMPTS + 1):
         _require_verified(connection, move)
         replay_all(connection, move, dress, few=MOST_KEYS // 4)
@@ -82,7 +84,7 @@ def swap(connection: BaseDatabaseWrapper, move: Move, dress: Dress) -> None:
 
 
 def log_of(move: Move) -> Relation:
-    """The log of keys, as a relation; no look-up by its oid is made."""
+    """The log of keys, for the plan: as it will be, without an oid."""
     return Relation(0, move.source.schema, move.keys.strings[-1], PLAIN)
 
 

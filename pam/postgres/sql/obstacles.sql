@@ -149,10 +149,6 @@ FROM (
 ) part
 WHERE part.spcname <> part.ours
 UNION ALL
-SELECT pg_catalog.format('The prepared transaction %%L of %%s could hold its locks for ever.', p.gid, p.owner), pg_catalog.format('ROLLBACK PREPARED %%L, or COMMIT PREPARED.', p.gid)
-FROM pg_catalog.pg_prepared_xacts p
-WHERE p.database = pg_catalog.current_database()
-UNION ALL
 SELECT 'This role does not own it.', pg_catalog.format('Run this as %%I, or GRANT %%I TO %%I.', r.rolname, r.rolname, current_user)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 WHERE c.oid = %(table)s AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
@@ -189,11 +185,23 @@ WHERE t.tgrelid = %(table)s AND NOT t.tgisinternal AND t.tgparentid = 0
     AND p.proname <> %(guard)s AND t.tgname NOT LIKE 'menshun\_capture%%'
 
 -- name: taken
--- Which of these names something in the schema has already, and what ALTER calls it.
+-- Which of these names something in the schema has already, or a function without arguments, and what ALTER calls it.
 SELECT c.relname, CASE WHEN c.relkind IN ('i', 'I') THEN 'INDEX' WHEN c.relkind = 'v' THEN 'VIEW'
     WHEN c.relkind = 'm' THEN 'MATERIALIZED VIEW' WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY (%(names)s)
+UNION ALL
+SELECT p.proname, 'FUNCTION'
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %(schema)s AND p.proname = ANY (%(functions)s) AND p.pronargs = 0
+ORDER BY 1
+
+-- name: prepared
+-- Prepared transactions, before anything begins: at the swap, one that is there for a moment is in nobody's way.
+SELECT pg_catalog.format('The prepared transaction %%L of %%s could hold its locks for ever.', p.gid, p.owner),
+    pg_catalog.format('ROLLBACK PREPARED %%L, or COMMIT PREPARED.', p.gid)
+FROM pg_catalog.pg_prepared_xacts p
+WHERE p.database = pg_catalog.current_database()
 ORDER BY 1
 
 -- name: slots
