@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from pam.models import Session
+from pam.models import PrivilegedUser, Session
+from pam.postgres.uuid7 import uuid7_at
 from tests.support.bulk import add_audit_rows
 from tests.support.clients import Client, checksums, found
 from tests.support.cluster import Cluster
@@ -33,9 +34,12 @@ def cluster(django_db_blocker: DjangoDbBlocker) -> Iterator[Cluster]:
 
 @dataclass
 class BusyClient(Client):
-    """A client that also changes a session of its own again and again, and deletes every other one it makes."""
+    """A client that also changes a session of its own again and again, and deletes every other one it makes; and a
+    user for good, with his sessions in one transaction, each time after another one has come.
+    """
 
     deleted: set[UUID] = field(default_factory=set)
+    leavers: list[UUID] = field(default_factory=list)
 
     def step(self, number: int) -> None:
         super().step(number)
@@ -56,6 +60,37 @@ class BusyClient(Client):
             del self.remembered[row.pk]
             self.deleted.add(row.pk)
             row.delete(using=self.alias)
+        if self.leavers:
+            self.erase(self.leavers.pop())
+        self.leavers.append(self._signed_in_before(f"{self.name}-{number}-leaver", now))
+
+    def _signed_in_before(self, name: str, now: datetime) -> UUID:
+        """A new user, and a session of his in each of four months."""
+        upn = f"{name}@contoso.example"
+        user = PrivilegedUser(upn=upn, display_name=name, source_user_id=name, source_user_upn=upn)
+        user.save(using=self.alias)
+        for months in range(4):
+            then = now - timedelta(days=30 * months)
+            session = Session(
+                id=uuid7_at(then),
+                created_at=then,
+                session_token_hash=Session.hash_token(f"{name}-{months}"),
+                user_id=user.pk,
+                last_activity=then,
+                expires_at=then + timedelta(hours=8),
+                authentication_method="sso",
+                source_ip="192.0.2.9",
+            )
+            session.save(using=self.alias, force_insert=True)
+            self.deleted.add(session.pk)
+        return UUID(str(user.pk))
+
+    def erase(self, user: UUID) -> None:
+        """The user and his sessions, for good."""
+        with transaction.atomic(using=self.alias), connections[self.alias].cursor() as cursor:
+            cursor.execute("DELETE FROM sessions WHERE user_id = %s", [user])
+            assert cursor.rowcount == 4
+            cursor.execute("DELETE FROM privileged_users WHERE id = %s", [user])
 
     def _user(self) -> UUID:
         with connections[self.alias].cursor() as cursor:
@@ -88,6 +123,8 @@ def test_clients_notice_nothing(cluster, audit_rows, session_rows, months, count
         assert partitions(ALIAS, "audit_logs") == partitions(ALIAS, "sessions") == {}
         call_command("migrate", "pam", database=ALIAS, verbosity=0)
 
+    for client in clients:
+        client.erase(client.leavers.pop())
     assert left_over(ALIAS) == []
     assert checksums(ALIAS, began) == before
     for client in clients:
