@@ -17,7 +17,6 @@ from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
 from pam.postgres.online_copy import referenced, replay, steps
-from pam.postgres.online_copy.errors import ObstaclesFound
 from pam.postgres.online_copy.move import Move
 from tests.support.clients import Client, checksums
 from tests.support.databases import session
@@ -241,48 +240,6 @@ def test_who_saves_a_user_locks_him_no_more_than_before(full):
         saving.autocommit = False
         save.execute("UPDATE privileged_users SET id = id, upn = upn WHERE id = %s", [user.pk])
         refer.execute("SET lock_timeout = 1; SELECT FROM privileged_users WHERE id = %s FOR KEY SHARE", [user.pk])
-
-
-@pytest.mark.parametrize("function", ["sessions_menshun_capture", "sessions_menshun_referenced"])
-def test_its_functions_are_for_nobody_else(full, function):
-    call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
-    with connections[full].cursor() as cursor:
-        cursor.execute("SELECT proacl::text[] FROM pg_proc WHERE proname = %s", [function])
-        ((acl,),) = cursor.fetchall()
-        assert not any(entry.startswith("=") for entry in acl)
-
-
-def test_they_have_the_rights_of_the_owner_and_of_nobody_who_may_lose_his(full):
-    user = user_with_sessions(full, 3)
-    with connections[full].cursor() as cursor:
-        cursor.execute("CREATE ROLE their_owner; ALTER TABLE sessions OWNER TO their_owner")
-        try:
-            call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
-            cursor.execute(
-                "SELECT relname FROM pg_class WHERE relowner = 'their_owner'::regrole AND relname ~ 'menshun_keys$'"
-                " UNION ALL SELECT proname FROM pg_proc WHERE proowner = 'their_owner'::regrole ORDER BY 1"
-            )
-            assert [name.removeprefix("sessions_menshun_") for (name,) in cursor.fetchall()] == [
-                "capture",
-                "keys",
-                "referenced",
-            ]
-            with session(full) as other:
-                other.autocommit = False
-                erase(other, user, himself_first=False)
-            migrate(full, back=False)
-            assert count_of(full, [user]) == 0
-        finally:
-            cursor.execute("REASSIGN OWNED BY their_owner TO CURRENT_USER; DROP OWNED BY their_owner")
-            cursor.execute("DROP ROLE their_owner")
-    assert left_over(full) == []
-
-
-def test_a_function_of_its_name_is_told_before(full):
-    with connections[full].cursor() as cursor:
-        cursor.execute("CREATE FUNCTION sessions_menshun_referenced() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-    with pytest.raises(ObstaclesFound, match=r'ALTER FUNCTION "public"."sessions_menshun_referenced" RENAME TO'):
-        migrate(full, back=False)
 
 
 def test_abandoned_nothing_follows_any_more(full):

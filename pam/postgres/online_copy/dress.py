@@ -8,13 +8,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2 import sql
 
 from pam.postgres.catalog import Relation
-from pam.postgres.errors import MenshunError
+from pam.postgres.online_copy.errors import UnknownShape
 from pam.postgres.online_copy.move import Move
 from pam.postgres.sql import query
-
-
-class UnknownShape(MenshunError):
-    """The server describes something in a way that this code does not know, so that it does not copy it."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,10 @@ class TooFarBehind(Exception):
     """More keys wait than may be replayed while others wait for the swap."""
 
 
+class UnknownShape(MenshunError):
+    """The server describes something in a way that this code does not know, so that it does not copy it."""
+
+
 class MoveStopped(MenshunError):
     """Ctrl-C: the workers ended at the end of their chunk."""
 
