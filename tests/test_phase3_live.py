@@ -100,7 +100,7 @@ class BusyClient(Client):
 
 @pytest.mark.parametrize(
     ("audit_rows", "session_rows", "months", "count"),
-    [(6_000, 1_500, FEW, 4), pytest.param(2_000_000, 500_000, MANY, 8, marks=pytest.mark.scale)],
+    [(6_000, 1_500, FEW, 2), pytest.param(2_000_000, 500_000, MANY, 8, marks=pytest.mark.scale)],
 )
 def test_clients_notice_nothing(cluster, audit_rows, session_rows, months, count, capsys):
     oldest, days = months

@@ -41,8 +41,8 @@ class Scale:
         return wanted if self.rows >= BELIEVED else min(wanted, FEW_MONTHS)
 
     def sizes(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
-        """So many rows the tables have that are compared; in a small run only the three smallest."""
-        return wanted if self.rows >= BELIEVED else wanted[:3]
+        """So many rows the tables have that are compared; in a small run only the two smallest."""
+        return wanted if self.rows >= BELIEVED else wanted[:2]
 
     def each(self, wanted: tuple[int, ...]) -> list[int]:
         """The numbers of months that a run compares."""
