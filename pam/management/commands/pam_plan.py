@@ -49,8 +49,8 @@ class Command(BaseCommand):
             f"{one.table}: {'to monthly partitions' if one.to_months else 'back to a plain table'}\n"
             f"  {one.rows:,} rows, {filesizeformat(one.bytes)} with indexes; {one.months} months\n"
             f"  disk needed: {filesizeformat(one.disk_needed)}, of it WAL {filesizeformat(one.wal)}; free: {free}\n"
-            f"  time: {_about(one.seconds, 's')} with {one.workers} workers for copy and indexes, by a sample\n"
-            f"  longest lock: {_about(one.longest_lock_ms, 'ms')}, at the swap, whatever the rows and months"
+            f"  time: {_about(one.seconds, f's with {one.workers} workers for copy and indexes, by a sample')}\n"
+            f"  longest lock: {_about(one.longest_lock_ms, 'ms, at the swap, whatever the rows and months')}"
         )
         for obstacle in one.obstacles:
             self.stdout.write(f"  OBSTACLE: {obstacle}")
@@ -59,5 +59,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {number:3}. {step.name}: {step.locks_told or 'no lock on a table in use'}{grows}")
 
 
-def _about(measured: float | None, unit: str) -> str:
-    return "not measured (no TEMPORARY on this database)" if measured is None else f"about {measured:,.0f} {unit}"
+def _about(measured: float | None, of: str) -> str:
+    if measured is None:
+        return "not measured: this role may make no temporary table (GRANT TEMPORARY ON DATABASE ... TO ...)"
+    return f"about {measured:,.0f} {of}"

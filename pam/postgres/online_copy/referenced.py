@@ -108,7 +108,8 @@ def validate(connection: BaseDatabaseWrapper, move: Move, key: ForeignKey, table
     """Look whether all rows of `table`, a month or the new table, keep the foreign key, which is there already.
 
     Rows whose user (say) went with them between their copy and the foreign key are taken out, and their keys logged:
-    from then on none are left behind. Lock: ROW SHARE on the referenced table, SHARE UPDATE EXCLUSIVE on `table`.
+    from then on none are left behind. Lock: ROW SHARE on the referenced table, SHARE UPDATE EXCLUSIVE on `table`; to
+    take rows out, ROW EXCLUSIVE on it and on the log of keys.
     Raises LockUnavailable.
     """
 
