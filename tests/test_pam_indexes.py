@@ -7,6 +7,7 @@ from django.db import connections
 from django.test import override_settings
 
 from pam.postgres import catalog
+from pam.postgres.sql import query
 from pam.workload import QUERIES
 from tests.support.databases import database_name, session
 from tests.support.indexes import invalidate
@@ -193,3 +194,14 @@ def test_age_of_an_index_is_told_by_the_journal_of_migrations(database):
     unknown = {name for name, made in after.items() if made is None}
     assert unknown == {"public.by_hand", *(name for name in after if "sessions" in name)}
     assert all(after[name] == before[name] for name in after.keys() - unknown)
+
+
+def test_the_server_need_not_compile_the_look_up(company):
+    """To compile it takes half a second, where it is done; the server does so from this cost on."""
+    tables = [catalog.relation(connections[company], name).oid for name in ("audit_logs", "sessions", "credentials")]
+    with connections[company].cursor() as cursor:
+        cursor.execute("SELECT setting::float FROM pg_settings WHERE name = 'jit_above_cost'")
+        (limit,) = cursor.fetchone()
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {query('index_usage', 'indexes')}", {"tables": tables})
+        ((plan,),) = cursor.fetchone()
+    assert plan["Plan"]["Total Cost"] < limit
