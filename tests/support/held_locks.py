@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.core.management import call_command
 
 from tests.support.databases import session
-from tests.support.months import BEGIN
+from tests.support.months import BEGIN, CONVERTED
 
 # The modes of a lock on a table, as pg_locks names them, the weakest first.
 MODES = [
@@ -73,6 +73,6 @@ def swap_lock(alias: str, *, back: bool) -> float:
     """
     call_command("pam_partitions", "prepare", back=back, database=alias, verbosity=0, stdout=io.StringIO())
     with watched(alias, "sessions") as held:
-        call_command("migrate", "pam", *([BEGIN] if back else []), database=alias, verbosity=0)
+        call_command("migrate", "pam", BEGIN if back else CONVERTED, database=alias, verbosity=0)
     assert held, "the watcher saw the swap"
     return max(held)

@@ -23,14 +23,14 @@ class SharedBuild:
 
     def __init__(self) -> None:
         self.leader: int | None = None
-        self.is_over = False
+        self.over = threading.Event()
         self._was_helped = False
 
     def has_room(self, own: BaseDatabaseWrapper) -> bool:
         """Whether it is over, or its helpers were seen and have gone. Where none is seen it is waited for."""
         leader = self.leader
-        if self.is_over or leader is None:
-            return self.is_over
+        if self.over.is_set() or leader is None:
+            return self.over.is_set()
         if activity.helpers(own, leader):
             self._was_helped = True
             return False
@@ -48,9 +48,10 @@ class Turns:
     def may_begin(self, own: BaseDatabaseWrapper, lane: Lane, stop: threading.Event) -> bool:
         """Wait until no lane before this one has helpers; False if `stop` is set meanwhile."""
         number = self._numbers[lane[0].lane]
-        before = [build for other, build in self.builds.items() if other < number]
-        while not (stop.is_set() or all(build.has_room(own) for build in before)):
-            stop.wait(LOOK_SECONDS)
+        for build in (build for other, build in self.builds.items() if other < number):
+            while not (stop.is_set() or build.has_room(own)):
+                # A small index is over long before the next look.
+                build.over.wait(LOOK_SECONDS)
         return not stop.is_set()
 
     @contextmanager
@@ -66,4 +67,4 @@ class Turns:
         except BaseException:
             build.leader = None
             raise
-        build.is_over = True
+        build.over.set()
