@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import Group, User
 from django.db import connection, models, transaction
@@ -205,10 +206,33 @@ def test_a_filter_that_only_the_database_finds_wrong_is_told_and_exports_nothing
 @pytest.mark.parametrize("model", [*TABLES, User, Group])
 def test_a_function_that_the_database_has_not_is_a_wrong_filter(browser: Client, model: type[models.Model]) -> None:
     texts = [field.name for field in model._meta.fields if isinstance(field, models.CharField)]
-    text = next(name for name in texts if name != "password")
-    page = browser.get(f"{url(model, 'changelist')}?{text}__unaccent=x")
+    address = f"{url(model, 'changelist')}?{next(name for name in texts if name != 'password')}__unaccent=x"
+    page = browser.get(address)
     assert (page.status_code, page["Location"]) == (302, f"{url(model, 'changelist')}?e=1")
     assert browser.get(page["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("model", [PrivilegedUser, User])
+def test_what_is_sent_to_a_list_with_such_a_filter_is_refused(
+    browser: Client, model: type[models.Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = make(PrivilegedUser) if model is PrivilegedUser else User.objects.get()
+    get_queryset = bounded.BoundedList.get_queryset
+
+    def asked_at_once(*arguments: Any, **options: Any) -> Any:
+        # The test is one transaction, which goes on.
+        with transaction.atomic():
+            rows = get_queryset(*arguments, **options)
+            len(rows)
+        return rows
+
+    monkeypatch.setattr(bounded.BoundedList, "get_queryset", asked_at_once)
+    text = "upn" if model is PrivilegedUser else "username"
+    address = f"{url(model, 'changelist')}?{text}__unaccent=x"
+    sent = browser.post(address, {"action": "delete_selected", ACTION_CHECKBOX_NAME: str(row.pk), "post": "yes"})
+    assert (sent.status_code, sent.headers.get("Location")) == (302, address)
+    assert told(browser.get("/admin/"))[0].startswith("The database refused this, and nothing was changed: function")
+    assert model._base_manager.filter(pk=row.pk).exists()
 
 
 @pytest.mark.parametrize(

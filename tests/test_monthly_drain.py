@@ -59,8 +59,10 @@ def test_too_many_rows(database, monkeypatch):
     monkeypatch.setattr(monthly_default, "MOST_DRAINED", 1)
     move, connection = toy.make(database), connections[database]
     for number in (1, 2):
-        toy.add(database, move, number, "2031-02-01Z")
-    with pytest.raises(TooManyRows, match=r"notes_default holds 2 rows.*manage\.py migrate"):
+        toy.add(database, move, number, "infinity")
+    assert drain(connection, move) == 0, "what stays is not too much"
+    toy.add(database, move, 3, "2031-02-01Z")
+    with pytest.raises(TooManyRows, match=r"notes_default holds 3 rows.*manage\.py migrate, with .* 2031-02, the last"):
         drain(connection, move)
 
 

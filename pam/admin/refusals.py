@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from pam.admin.forms import STALE
 from pam.errors import StaleRowError
-from pam.postgres.errors import primary
+from pam.postgres.errors import UNDEFINED_FUNCTION, primary, sqlstate
 
 
 class RefusalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -52,11 +52,17 @@ class RefusalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """
         try:
             return view()
-        except (StaleRowError, IntegrityError, DataError) as error:
-            if request.method != "POST":
+        except (StaleRowError, DatabaseError) as error:
+            if request.method != "POST" or not is_refusal(error):
                 raise
             self.message_user(request, refusal(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def is_refusal(error: StaleRowError | DatabaseError) -> bool:
+    """Whether what was sent is at fault: the row, its values, or a filter in the address that the database has not."""
+    is_of_rows = isinstance(error, (StaleRowError, IntegrityError, DataError))
+    return is_of_rows or sqlstate(error) == UNDEFINED_FUNCTION
 
 
 def refusal(error: StaleRowError | DatabaseError) -> str:

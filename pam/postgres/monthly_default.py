@@ -66,14 +66,15 @@ def drain(connection: BaseDatabaseWrapper, move: Move) -> int:
     default = default_partition(connection, move.source)
     if default is None:
         return 0
-    _require_few(connection, default)
     months = list(found)
+    if months:
+        _require_few(connection, default, last=months[-1])
     for first in range(0, len(months), MONTHS_AT_ONCE):
         _turn(connection, move, months[first : first + MONTHS_AT_ONCE])
     return sum(found.values())
 
 
-def _require_few(connection: BaseDatabaseWrapper, default: Relation) -> None:
+def _require_few(connection: BaseDatabaseWrapper, default: Relation, last: Month) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(default.identifier))
         (rows,) = cursor.fetchone()
@@ -81,7 +82,8 @@ def _require_few(connection: BaseDatabaseWrapper, default: Relation) -> None:
         raise TooManyRows(
             f"{default} holds {rows:,} rows; more than {MOST_DRAINED:,} cannot be moved while others "
             "wait. Convert the table back and forth instead, which is done online: python manage.py migrate pam "
-            "0010_phase3_begin, then python manage.py migrate"
+            f"0010_phase3_begin, then python manage.py migrate, with PAM_PARTITION_PREMAKE so large that it reaches "
+            f"{last.year:04}-{last.month:02}, the last month of these rows."
         )
 
 
