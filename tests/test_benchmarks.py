@@ -12,7 +12,7 @@ import pytest
 
 from pam.workload import QUERIES
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.beside_15
 
 
 def benchmark(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -31,7 +31,7 @@ from tests.support.admin import sign_in
 from tests.support.rows import make
 from tests.support.staff import KEPT, SEES, Models, browser_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pages]
+pytestmark = [pytest.mark.django_db, pytest.mark.beside_15]
 
 Rows = dict[str, models.Model]
 

@@ -22,7 +22,7 @@ from tests.support.admin import errors, open_form, open_page, sign_in, url
 from tests.support.rows import CLOCK, build, make
 from tests.support.staff import KEPT, TABLES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.pages]
+pytestmark = [pytest.mark.django_db, pytest.mark.beside_15]
 
 SCRIPT = "<script>alert(1)</script>"
 TEXTS = {
