@@ -17,7 +17,7 @@ from pam.postgres.locks import Patience
 from pam.postgres.online_copy import capture, replay, rows
 from pam.postgres.online_copy.errors import MoveStopped, ObstaclesFound
 from tests.support.clients import Client, checksums
-from tests.support.databases import session
+from tests.support.databases import is_waited_for, session
 from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 from tests.support.rows import build
 from tests.support.servers import ALIAS, server_under_alias
@@ -51,15 +51,6 @@ def holding_all_users(alias: str) -> Iterator[Connection]:
         other.autocommit = False
         cursor.execute("SELECT FROM privileged_users FOR UPDATE")
         yield other
-
-
-def is_waited_for(alias: str, other: Connection) -> bool:
-    with session(alias) as third, third.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity a WHERE %s = ANY (pg_blocking_pids(a.pid))", [other.info.backend_pid]
-        )
-        ((waiting,),) = cursor.fetchall()
-        return bool(waiting)
 
 
 def new_user(alias: str) -> PrivilegedUser:

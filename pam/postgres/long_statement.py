@@ -1,26 +1,34 @@
 """Statements that take minutes or hours, and that Ctrl-C can end."""
 
 import signal
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2 import sql
+from psycopg2 import InterfaceError, sql
 
 INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
+# How soon a cancel is sent again.
+AGAIN_SECONDS = 0.1
 
 
-def execute_long(connection: BaseDatabaseWrapper, statement: str | sql.Composed) -> None:
+def execute_long(connection: BaseDatabaseWrapper, statement: str | sql.Composable) -> None:
     """Execute `statement`; at Ctrl-C cancel it on the server too, which ends it with SQLSTATE 57014.
 
     The driver waits inside libpq, where Python sees no signal: Ctrl-C would do nothing until a build of an hour has
-    ended. So the statement runs on a thread of its own, and the main thread waits where a signal reaches it.
+    ended. So the statement runs on a thread of its own, and the main thread waits where a signal reaches it. On another
+    thread than the main one, to which no signal comes, it is simply executed.
     """
 
     def execute() -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement)
 
+    if threading.current_thread() is not threading.main_thread():
+        execute()
+        return
     connection.inc_thread_sharing()
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -37,9 +45,20 @@ def _wait_or_cancel(connection: BaseDatabaseWrapper, pool: ThreadPoolExecutor, e
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         running.result()
     except KeyboardInterrupt:
-        # Again and again, since a cancel that comes before the statement does nothing.
-        while not running.done():
-            connection.connection.cancel()
-            wait([running], timeout=0.1)
+        cancel_until_done([running], [connection])
         running.result()
         raise
+
+
+def cancel_until_done(running: "Sequence[Future[None]]", sessions: Sequence[BaseDatabaseWrapper]) -> None:
+    """Cancel on the server what these sessions are at, until all threads that use them have ended.
+
+    Again and again, since a cancel that comes before the statement does nothing.
+    """
+    while not all(one.done() for one in running):
+        for session in sessions:
+            # Its thread may close it just now; then there is nothing to cancel.
+            if (driver := session.connection) is not None:
+                with suppress(InterfaceError):
+                    driver.cancel()
+        wait(running, timeout=AGAIN_SECONDS)

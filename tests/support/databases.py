@@ -39,6 +39,16 @@ def session(alias: str) -> Iterator[Connection]:
         connection.close()
 
 
+def is_waited_for(alias: str, other: Connection) -> bool:
+    """Whether somebody waits for a lock that the session `other` has."""
+    with session(alias) as third, third.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity a WHERE %s = ANY (pg_blocking_pids(a.pid))", [other.info.backend_pid]
+        )
+        ((waiting,),) = cursor.fetchall()
+        return bool(waiting)
+
+
 def database_name(alias: str) -> str:
     """The name of the database behind an alias."""
     return str(connections.databases[alias]["NAME"])

@@ -15,7 +15,8 @@ from pam.postgres.online_copy.facts import text_of
 from pam.postgres.online_copy.move import CAPTURE_TRIGGER, TRUNCATE_TRIGGER, Move, Span
 from pam.postgres.sql import query
 
-# 16 MB at the usual block size: what a stop or a crash makes us copy again.
+# 16 MB at the usual block size, with the long values that lie beside the table: what a stop or a crash makes us copy
+# again.
 CHUNK_BLOCKS = 2048
 
 # SECURITY DEFINER: the clients who write to the table need no right on the log.
@@ -123,9 +124,13 @@ def list_chunks(move: Move, partitions: list[Relation]) -> sql.Composed:
     """The statement that lists the blocks of the table, or of its partitions, as chunks."""
     relations = [text_of(table.identifier) for table in (partitions if move.source.is_partitioned else [move.source])]
     return sql.SQL(
-        "INSERT INTO {} SELECT row_number() OVER (ORDER BY r.relation, b.first), r.relation, b.first, b.first + {size}"
-        " FROM unnest({relations}::text[]) AS r (relation), pg_catalog.generate_series(0, pg_catalog.pg_relation_size("
-        "r.relation::regclass) / pg_catalog.current_setting('block_size')::int - 1, {size}) AS b (first)"
+        "INSERT INTO {} SELECT row_number() OVER (ORDER BY r.relation, b.first), r.relation, b.first,"
+        " b.first + s.blocks FROM unnest({relations}::text[]) AS r (relation)"
+        " CROSS JOIN LATERAL (SELECT t.bytes, greatest(1, {size} * t.bytes / greatest(1, t.with_long_values))::int FROM"
+        " (SELECT pg_catalog.pg_relation_size(r.relation::regclass), pg_catalog.pg_table_size(r.relation::regclass))"
+        " AS t (bytes, with_long_values)) AS s (bytes, blocks)"
+        " CROSS JOIN LATERAL pg_catalog.generate_series("
+        "0, s.bytes / pg_catalog.current_setting('block_size')::int - 1, s.blocks) AS b (first)"
     ).format(move.chunks, size=sql.Literal(CHUNK_BLOCKS), relations=sql.Literal(relations))
 
 

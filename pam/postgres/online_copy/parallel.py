@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import groupby
 from typing import TypeVar
 
@@ -13,12 +14,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres.errors import UNIQUE_VIOLATION, sqlstate
 from pam.postgres.locks import HOUR_MS, timeouts
+from pam.postgres.long_statement import cancel_until_done
 from pam.postgres.online_copy.shared_build import Turns
 from pam.postgres.online_copy.step import Step
 
 Job = TypeVar("Job")
 
 LOOK_SECONDS = 0.2
+# How long a worker may go on with what it is at after Ctrl-C: long enough for a chunk of rows, not for an index.
+END_SECONDS = 2.0
 # A table, a primary key, a constraint or trigger that is there; and a name, in the catalog's unique index.
 THERE_ALREADY = ("42P07", "42P16", "42710", UNIQUE_VIOLATION)
 
@@ -35,16 +39,18 @@ def in_parallel(
 
     Before each job a worker asks `may_begin`, which may wait, and returns False once the event given to it is set.
 
-    The first failure ends the others after the job they are at, and is raised; so does a KeyboardInterrupt.
+    The first failure ends the others after the job they are at, and is raised. So does a KeyboardInterrupt, but a job
+    that does not end soon is cancelled on the server.
     """
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
     done: queue.SimpleQueue[int] = queue.SimpleQueue()
-    stop = threading.Event()
+    stop, sessions = threading.Event(), list[BaseDatabaseWrapper]()
 
     def loop() -> None:
         own = connections[alias]
+        sessions.append(own)
         try:
             # The tables are ours alone; a step that wants one for itself has less patience than this.
             with timeouts(own, lock_ms=HOUR_MS):
@@ -59,9 +65,17 @@ def in_parallel(
             own.close()
 
     with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
+        futures: list[Future[None]] = []
         try:
-            futures = [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
+            futures += [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
             _until_done(futures, done, told)
+        except KeyboardInterrupt:
+            stop.set()
+            # Who presses it again wants no chunk to be finished.
+            with suppress(KeyboardInterrupt):
+                wait(futures, timeout=END_SECONDS)
+            cancel_until_done(futures, sessions)
+            raise
         finally:
             stop.set()
     for future in futures:

@@ -8,6 +8,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
 from pam.postgres import locks
+from pam.postgres.long_statement import execute_long
 from pam.postgres.online_copy.dress import Dress
 from pam.postgres.online_copy.errors import StartAgain
 from pam.postgres.online_copy.move import Move
@@ -142,7 +143,7 @@ def replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress) 
         if cursor.fetchone()[0]:
             raise StartAgain("the live table was emptied by TRUNCATE")
         for statement in unindexed_statements(move, dress):
-            cursor.execute(statement)
+            execute_long(connection, statement)
 
 
 def replay(cursor: CursorWrapper, move: Move, dress: Dress, source: sql.Identifier, limit: int) -> int:

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from pam.postgres import catalog
 from pam.postgres import locks as patience
 from pam.postgres.catalog import PLAIN, Relation
+from pam.postgres.long_statement import execute_long
 from pam.postgres.online_copy.build import execute
 
 MOST_NAMED = 2
@@ -102,9 +103,8 @@ class Step:
             self._execute(connection)
 
     def _execute(self, connection: BaseDatabaseWrapper) -> None:
-        with connection.cursor() as cursor:
-            for statement in self.statements:
-                cursor.execute(statement)
+        for statement in self.statements:
+            execute_long(connection, statement)
 
     def script(self) -> Iterator[sql.Composable]:
         """Its statements as a DBA would run them by hand, with the transaction and the locks that belong to them."""

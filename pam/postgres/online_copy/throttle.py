@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from logging import getLogger
@@ -18,10 +18,10 @@ from typing import Protocol
 from django.conf import settings
 from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2 import InterfaceError, sql
-from psycopg2.extensions import connection as Session
+from psycopg2 import sql
 from tqdm import tqdm
 
+from pam.postgres.long_statement import cancel_until_done
 from pam.postgres.online_copy.move import Move
 
 logger = getLogger("pam.migrations")
@@ -170,7 +170,7 @@ class Throttle:
         # False until the first look, and while looking fails.
         self._can_see = False
         self._has_looked = not reasons
-        self._session: Session | None = None
+        self._own: BaseDatabaseWrapper | None = None
         self._lock = threading.Lock()
         self._held_since = self._told_at = 0.0
         self._is_held = False
@@ -217,7 +217,7 @@ class Throttle:
 
     def watch(self, alias: str) -> None:
         """Look, again and again, until `end`. A look that fails is told once, and holds nobody."""
-        own = connections[alias]
+        own = self._own = connections[alias]
         try:
             while not self._end.is_set():
                 try:
@@ -232,8 +232,6 @@ class Throttle:
             own.close()
 
     def _look(self, own: BaseDatabaseWrapper) -> None:
-        own.ensure_connection()
-        self._session = own.connection
         for reason in self._reasons:
             reason.look(own)
         self._can_see = True
@@ -253,13 +251,7 @@ class Throttle:
         if watching is None:  # interrupted while it began
             return
         wait([watching], timeout=END_SECONDS)
-        # Again and again, since a cancel that comes before the statement does nothing.
-        while not watching.done():
-            if self._session is not None:
-                # The watcher may have closed it just now; then there is nothing to cancel.
-                with suppress(InterfaceError):
-                    self._session.cancel()
-            wait([watching], timeout=END_SECONDS)
+        cancel_until_done([watching], [self._own] if self._own else [])
 
 
 @contextmanager
