@@ -2,15 +2,18 @@
 
 import os
 import signal
+import threading
+from collections.abc import Iterator
 from concurrent.futures import wait
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.db import OperationalError, connections
+from django.core.management import CommandError, call_command
+from django.db import connections
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
-from pam.postgres.online_copy import parallel
+from pam.postgres.online_copy import parallel, verify
 from pam.postgres.online_copy.errors import MoveStopped
 from pam.postgres.online_copy.step import Step
 from tests.support.clients import Client, checksums
@@ -19,53 +22,110 @@ from tests.support.keyboard import ctrl_c_when
 from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 
 END = "2027-01-01"
-# An index on it is built as soon as nobody has the lock for himself.
+# An index on it is built as soon as nobody has the lock for himself; on a certain row not at all, if somebody wants so.
 HELD = """
-CREATE FUNCTION held(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS
-'BEGIN PERFORM pg_advisory_xact_lock_shared(7013); RETURN n; END';
-CREATE INDEX theirs ON sessions (held(request_count));
+CREATE FUNCTION held(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF n = 99 AND NOT pg_try_advisory_xact_lock_shared(7014) THEN
+        RAISE EXCEPTION 'no index today';
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(7013);
+    RETURN n;
+END $$;
 """
+INDEX = "CREATE INDEX theirs ON sessions (held(request_count))"
+
+
+@pytest.fixture
+def holder(phase2: str) -> Iterator[Connection]:
+    """Somebody who may hold a build; there are sessions of some months, the row of its own in the first of them."""
+    Client(phase2, "seed").step(0)
+    add_sessions(phase2, 300, 110, "2026-07-05 13:37:11+00")
+    with session(phase2) as other, other.cursor() as cursor:
+        cursor.execute(HELD)
+        cursor.execute(
+            "UPDATE sessions SET request_count = 99 WHERE created_at = (SELECT min(created_at) FROM sessions)"
+        )
+        yield other
+
+
+def converted(alias: str, target: str) -> None:
+    call_command("migrate", "pam", target, database=alias, verbosity=0)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
-def test_while_an_index_is_built(phase2, monkeypatch, again):
+def test_while_an_index_is_built(phase2, holder, monkeypatch, again):
     """There and back. The build would last until the lock is given back, which is after the run."""
-    Client(phase2, "seed").step(0)
-    add_sessions(phase2, 300, 110, "2026-07-05 13:37:11+00")
     monkeypatch.setattr(parallel, "END_SECONDS", 3600 if again else 0.1)
 
-    def pressed_again(futures: Any, timeout: float, **options: Any) -> Any:
+    def pressed_again(futures: Any, timeout: float | None, **options: Any) -> Any:
         if timeout == 3600:
             os.kill(os.getpid(), signal.SIGINT)
         return wait(futures, timeout, **options)
 
     monkeypatch.setattr(parallel, "wait", pressed_again)
-    before = checksums(phase2, END)
-    with session(phase2) as holder, holder.cursor() as cursor:
-        cursor.execute(HELD)
+    with holder.cursor() as cursor:
+        cursor.execute(INDEX)
+        before = checksums(phase2, END)
         for target in (CONVERTED, BEGIN):
             cursor.execute("SELECT pg_advisory_lock(7013)")
             with (
                 ctrl_c_when(lambda: is_waited_for(phase2, holder), "it is built"),
                 pytest.raises(MoveStopped, match=r"python manage\.py migrate"),
             ):
-                call_command("migrate", "pam", target, database=phase2, verbosity=0)
+                converted(phase2, target)
             assert not is_waited_for(phase2, holder)
             cursor.execute("SELECT pg_advisory_unlock(7013)")
             assert bool(partitions(phase2, "sessions")) == (target == BEGIN), "it is as it was"
-            call_command("migrate", "pam", target, database=phase2, verbosity=0)
+            converted(phase2, target)
             assert bool(partitions(phase2, "sessions")) == (target == CONVERTED)
             assert left_over(phase2) == []
             assert checksums(phase2, END) == before
 
 
-def test_while_a_step_waits_that_no_other_runs_beside(phase2):
-    step = Step("wait", (sql.SQL("SELECT pg_advisory_lock(7013)"),), sql.SQL("SELECT false"), in_transaction=False)
-    with session(phase2) as holder, holder.cursor() as cursor:
+def test_while_it_verifies(phase2, holder, monkeypatch):
+    """Whose workers are those of a worker."""
+    monkeypatch.setattr(parallel, "END_SECONDS", 0.1)
+    with holder.cursor() as cursor, monkeypatch.context() as slowly:
+        slowly.setattr(verify, "HASH", sql.SQL("held(1)::bigint"))
         cursor.execute("SELECT pg_advisory_lock(7013)")
+        with ctrl_c_when(lambda: is_waited_for(phase2, holder), "it verifies"), pytest.raises(MoveStopped):
+            converted(phase2, CONVERTED)
+        assert not is_waited_for(phase2, holder)
+        cursor.execute("SELECT pg_advisory_unlock(7013)")
+    converted(phase2, CONVERTED)
+    assert left_over(phase2) == []
+
+
+def test_while_the_others_end_after_a_failure(phase2, holder, monkeypatch):
+    """One month has failed and the others are built to their end: he who does not want to wait for that is told why."""
+    failed = threading.Event()
+
+    def seen(futures: Any, timeout: float | None, **options: Any) -> Any:
+        if timeout is None:
+            failed.set()
+        return wait(futures, timeout, **options)
+
+    monkeypatch.setattr(parallel, "wait", seen)
+    with holder.cursor() as cursor:
+        cursor.execute(INDEX)
+        cursor.execute("SELECT pg_advisory_lock(7013), pg_advisory_lock(7014)")
         with (
-            ctrl_c_when(lambda: is_waited_for(phase2, holder), "it waits"),
-            pytest.raises(OperationalError, match="canceling statement"),
+            ctrl_c_when(lambda: failed.is_set() and is_waited_for(phase2, holder), "one failed, another one is built"),
+            pytest.raises(CommandError, match="no index today"),
         ):
+            converted(phase2, CONVERTED)
+        assert not is_waited_for(phase2, holder)
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+    converted(phase2, CONVERTED)
+    assert left_over(phase2) == []
+
+
+def test_while_a_step_waits_that_no_other_runs_beside(phase2, holder):
+    step = Step("wait", (sql.SQL("SELECT pg_advisory_lock(7013)"),), sql.SQL("SELECT false"), in_transaction=False)
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7013)")
+        with ctrl_c_when(lambda: is_waited_for(phase2, holder), "it waits"), pytest.raises(KeyboardInterrupt) as ended:
             parallel.run(connections[phase2], [step])
+        assert "canceling statement" in str(ended.value.__cause__)
         assert not is_waited_for(phase2, holder)

@@ -94,8 +94,17 @@ def _create(connection: BaseDatabaseWrapper, spec: IndexSpec, table: Relation, n
 
 
 def _run_long(connection: BaseDatabaseWrapper, statement: str | sql.Composed, index: str, lock_ms: int) -> None:
+    """At Ctrl-C too it ends with the server's error, so that what it left goes and is told of."""
+    error = None
     with watched_build(connection, index), timeouts(connection, lock_ms=lock_ms):
-        execute_long(connection, statement)
+        try:
+            execute_long(connection, statement)
+        except KeyboardInterrupt as interrupt:
+            if not isinstance(interrupt.__cause__, Error):
+                raise
+            error = interrupt.__cause__
+    if error:
+        raise error
 
 
 def _clear_away(connection: BaseDatabaseWrapper, table: Relation, name: str) -> str:

@@ -2,12 +2,13 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
+import psycopg2
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg2 import InterfaceError, sql
+from psycopg2 import sql
 
 INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 # How soon a cancel is sent again.
@@ -15,7 +16,7 @@ AGAIN_SECONDS = 0.1
 
 
 def execute_long(connection: BaseDatabaseWrapper, statement: str | sql.Composable) -> None:
-    """Execute `statement`; at Ctrl-C cancel it on the server too, which ends it with SQLSTATE 57014.
+    """Execute `statement`; at Ctrl-C cancel it on the server too. Raises KeyboardInterrupt then, from the error.
 
     The driver waits inside libpq, where Python sees no signal: Ctrl-C would do nothing until a build of an hour has
     ended. So the statement runs on a thread of its own, and the main thread waits where a signal reaches it. On another
@@ -38,16 +39,23 @@ def execute_long(connection: BaseDatabaseWrapper, statement: str | sql.Composabl
 
 
 def _wait_or_cancel(connection: BaseDatabaseWrapper, pool: ThreadPoolExecutor, execute: Callable[[], None]) -> None:
-    # Held back while the thread starts: an interrupt there would leave a statement that nobody cancels.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    running = pool.submit(execute)
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with interrupts_held_back():
+            running = pool.submit(execute)
         running.result()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         cancel_until_done([running], [connection])
-        running.result()
-        raise
+        raise interrupt from running.exception()
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """While threads start: an interrupt there would leave a statement that nobody cancels. It comes at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cancel_until_done(running: "Sequence[Future[None]]", sessions: Sequence[BaseDatabaseWrapper]) -> None:
@@ -57,8 +65,8 @@ def cancel_until_done(running: "Sequence[Future[None]]", sessions: Sequence[Base
     """
     while not all(one.done() for one in running):
         for session in sessions:
-            # Its thread may close it just now; then there is nothing to cancel.
             if (driver := session.connection) is not None:
-                with suppress(InterfaceError):
+                # Its thread may close it just now, or the server be gone: then there is nothing to cancel.
+                with suppress(psycopg2.Error):
                     driver.cancel()
         wait(running, timeout=AGAIN_SECONDS)

@@ -19,7 +19,7 @@ class UnknownShape(MenshunError):
 
 
 class MoveStopped(MenshunError):
-    """Ctrl-C: the workers ended at the end of their chunk."""
+    """Ctrl-C: the workers ended at the end of their chunk, or what they were at was cancelled."""
 
     def __init__(self, table: str, rows: int) -> None:
         super().__init__(

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from pam.postgres.errors import UNIQUE_VIOLATION, sqlstate
 from pam.postgres.locks import HOUR_MS, timeouts
-from pam.postgres.long_statement import cancel_until_done
+from pam.postgres.long_statement import cancel_until_done, interrupts_held_back
 from pam.postgres.online_copy.shared_build import Turns
 from pam.postgres.online_copy.step import Step
 
@@ -23,6 +23,7 @@ Job = TypeVar("Job")
 LOOK_SECONDS = 0.2
 # How long a worker may go on with what it is at after Ctrl-C: long enough for a chunk of rows, not for an index.
 END_SECONDS = 2.0
+_worker = threading.local()
 # A table, a primary key, a constraint or trigger that is there; and a name, in the catalog's unique index.
 THERE_ALREADY = ("42P07", "42P16", "42710", UNIQUE_VIOLATION)
 
@@ -46,10 +47,13 @@ def in_parallel(
     for job in jobs:
         waiting.put(job)
     done: queue.SimpleQueue[int] = queue.SimpleQueue()
-    stop, sessions = threading.Event(), list[BaseDatabaseWrapper]()
+    stop = threading.Event()
+    # A job may have workers of its own: the signal comes to the main thread, which waits for all of them.
+    sessions: list[BaseDatabaseWrapper] = getattr(_worker, "sessions", [])
 
     def loop() -> None:
         own = connections[alias]
+        _worker.sessions = sessions
         sessions.append(own)
         try:
             # The tables are ours alone; a step that wants one for itself has less patience than this.
@@ -67,17 +71,16 @@ def in_parallel(
     with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
         futures: list[Future[None]] = []
         try:
-            futures += [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
+            with interrupts_held_back():
+                futures += [pool.submit(loop) for _ in range(min(workers, waiting.qsize()))]
             _until_done(futures, done, told)
-        except KeyboardInterrupt:
+        except BaseException as reason:
             stop.set()
-            # Who presses it again wants no chunk to be finished.
+            # Who presses Ctrl-C, or presses it again, wants nothing to be finished.
             with suppress(KeyboardInterrupt):
-                wait(futures, timeout=END_SECONDS)
+                wait(futures, timeout=END_SECONDS if isinstance(reason, KeyboardInterrupt) else None)
             cancel_until_done(futures, sessions)
             raise
-        finally:
-            stop.set()
     for future in futures:
         future.result()
 

@@ -11,6 +11,7 @@ from psycopg2 import sql
 from pam.postgres import catalog, locks
 from pam.postgres.catalog import Relation
 from pam.postgres.errors import FOREIGN_KEY_VIOLATION, sqlstate
+from pam.postgres.long_statement import execute_long
 from pam.postgres.online_copy import build, facts
 from pam.postgres.online_copy.capture import trigger_function
 from pam.postgres.online_copy.dress import Dress, ForeignKey
@@ -115,9 +116,9 @@ def validate(connection: BaseDatabaseWrapper, move: Move, key: ForeignKey, table
 
     def run(*statements: sql.Composed) -> None:
         # Its commit reaches the disk: VACUUM marks no row as visible to all whose commit may yet be lost.
-        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        with transaction.atomic(using=connection.alias):
             for statement in statements:
-                cursor.execute(statement)
+                execute_long(connection, statement)
 
     def validated() -> None:
         try:

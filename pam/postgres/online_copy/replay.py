@@ -134,8 +134,7 @@ def replay_unindexed(connection: BaseDatabaseWrapper, move: Move, dress: Dress) 
     A unique index can be built only then. Locks: none but a reader's on the live table. Raises StartAgain after a
     TRUNCATE.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("ANALYZE {}").format(move.keys))
+    execute_long(connection, sql.SQL("ANALYZE {}").format(move.keys))
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET LOCAL synchronous_commit = off")
