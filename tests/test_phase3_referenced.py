@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from pam.models import PrivilegedUser
 from pam.postgres import locks
 from pam.postgres.errors import LockUnavailable
 from pam.postgres.locks import Patience
-from pam.postgres.online_copy import referenced, replay, steps
-from pam.postgres.online_copy.move import Move
+from pam.postgres.online_copy import engine, referenced, replay, steps
+from pam.postgres.online_copy.move import Layout, Move
 from tests.support.clients import Client, checksums
 from tests.support.databases import session
 from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
@@ -257,4 +258,37 @@ def test_a_foreign_key_dropped_meanwhile_leaves_nothing(full):
         cursor.execute(f'ALTER TABLE sessions DROP CONSTRAINT "{name}"')
     migrate(full, back=False)
     assert partitions(full, "sessions")
+    assert left_over(full) == []
+
+
+def test_two_tables_of_one_name_in_two_schemas_follow_the_same_user(full):
+    layout, now = (
+        Layout("elsewhere.sessions", "created_at", ("id",), {}),
+        datetime(2026, 11, 20, 13, 37, 11, tzinfo=UTC),
+    )
+    user, connection = user_with_sessions(full, 7), connections[full]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.sessions (id uuid PRIMARY KEY,"
+            " created_at timestamptz NOT NULL, user_id uuid NOT NULL REFERENCES privileged_users);"
+            " INSERT INTO elsewhere.sessions SELECT id, created_at, user_id FROM sessions"
+        )
+        call_command("pam_partitions", "prepare", database=full, stdout=io.StringIO())
+        engine.prepare(connection, layout, to_months=True, now=now)
+        with session(full) as other:
+            other.autocommit = False
+            with other.cursor() as deleting:
+                deleting.execute("DELETE FROM elsewhere.sessions WHERE user_id = %s", [user.pk])
+                erase(other, user, himself_first=False)
+        cursor.execute("SELECT id::text FROM sessions")
+        left = set(cursor.fetchall())
+        migrate(full, back=False)
+        engine.convert(connection, layout, to_months=True, now=now)
+        for table in ("public.sessions", "elsewhere.sessions"):
+            cursor.execute(f"SELECT id::text FROM {table} WHERE tableoid <> '{table}'::regclass")
+            assert set(cursor.fetchall()) == left
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'privileged_users'::regclass AND NOT tgisinternal"
+        )
+        assert cursor.fetchall() == []
     assert left_over(full) == []

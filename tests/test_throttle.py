@@ -129,6 +129,26 @@ def test_a_replica_that_lags_holds_the_copy_until_it_has_caught_up(lagging, prim
     assert_converted()
 
 
+IDLE = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'idle' AND now() - state_change > interval '0.4 s'
+"""
+
+
+def test_who_is_held_is_not_idle_for_too_long(lagging, primary, standby):
+    """Both workers, and who waits for them, are there still long after the server would end idle sessions."""
+    connections[lagging].close()
+    primary.execute(f"ALTER DATABASE {DATABASE} SET idle_session_timeout = '200ms'")
+    try:
+        with actor(convert) as copying, at_the_end(standby.resume):
+            until(lambda: primary.execute(IDLE, DATABASE)[0][0] > 2 or copying.done(), "they idle")
+            assert not copying.done()
+    finally:
+        primary.execute(f"ALTER DATABASE {DATABASE} RESET idle_session_timeout")
+        connections[lagging].close()
+    assert_converted()
+
+
 def test_a_replica_that_keeps_up_holds_nothing(notes, standby, settings, caplog):
     settings.PAM_COPY_COMMIT_FACTOR = 0
     convert()
