@@ -1,10 +1,12 @@
 """Ctrl-C while phase 3 is at something long: it is cancelled on the server, and the next run goes on."""
 
+import io
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,15 +15,19 @@ from django.db import connections
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from pam.postgres.online_copy import parallel, verify
+from pam.postgres.online_copy import engine, parallel, steps, verify
 from pam.postgres.online_copy.errors import MoveStopped
+from pam.postgres.online_copy.move import Layout
 from pam.postgres.online_copy.step import Step
+from pam.postgres.run_lock import RUN_LOCK
 from tests.support.clients import Client, checksums
 from tests.support.databases import is_waited_for, session
 from tests.support.keyboard import ctrl_c_when
 from tests.support.months import BEGIN, CONVERTED, add_sessions, left_over, partitions
 
 END = "2027-01-01"
+NOW = datetime(2026, 11, 20, 13, 37, 11, tzinfo=UTC)
+LAYOUT = Layout("sessions", "created_at", ("id",), {"uq_sessions_session_token_hash": ("session_token_hash",)})
 # An index on it is built as soon as nobody has the lock for himself; on a certain row not at all, if somebody wants so.
 HELD = """
 CREATE FUNCTION held(n integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
@@ -81,6 +87,41 @@ def test_while_an_index_is_built(phase2, holder, monkeypatch, again):
             assert bool(partitions(phase2, "sessions")) == (target == CONVERTED)
             assert left_over(phase2) == []
             assert checksums(phase2, END) == before
+
+
+def test_while_it_looks_for_obstacles(phase2, holder):
+    """Which reads all rows."""
+    with holder.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        with ctrl_c_when(lambda: is_waited_for(phase2, holder), "it looks"), pytest.raises(MoveStopped):
+            engine.convert(connections[phase2], LAYOUT, to_months=True, now=NOW)
+        assert not is_waited_for(phase2, holder)
+        cursor.execute("ROLLBACK")
+    assert left_over(phase2) == []
+
+
+def test_after_the_swap(phase2, holder, monkeypatch):
+    def pressed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as pressing:
+        pressing.setattr(steps, "ending", pressed)
+        with pytest.raises(MoveStopped, match=r"sessions: stopped\. It is swapped and in use"):
+            engine.convert(connections[phase2], LAYOUT, to_months=True, now=NOW)
+    assert partitions(phase2, "sessions") != {}
+    converted(phase2, CONVERTED)
+    assert left_over(phase2) == []
+
+
+def test_while_another_run_is_waited_for(phase2, holder, caplog):
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", RUN_LOCK)
+        with (
+            ctrl_c_when(lambda: "Another run is changing" in caplog.text, "it waits"),
+            pytest.raises(CommandError, match=r"(?s)Interrupted; .*pam_partitions prepare --database"),
+        ):
+            call_command("pam_partitions", "prepare", database=phase2, stdout=io.StringIO())
+    assert left_over(phase2) == []
 
 
 def test_while_it_verifies(phase2, holder, monkeypatch):

@@ -16,7 +16,7 @@ from pam.management.interrupts import sigterm_as_interrupt
 from pam.partitions.status import TableStatus, status
 from pam.partitions.tables import Table, owner_of, partitioned, tables
 from pam.postgres import monthly_default, monthly_retired
-from pam.postgres.errors import run_again
+from pam.postgres.errors import NEXT, MenshunError, run_again
 from pam.postgres.online_copy import engine
 from pam.postgres.run_lock import exclusive_run
 
@@ -38,7 +38,10 @@ class Command(BaseCommand):
         again += " --back" if options["back"] else ""
         again += " ".join([" --partitions", *map(shlex.quote, options["partitions"])]) if options["partitions"] else ""
         with sigterm_as_interrupt(), run_again(again):
-            getattr(self, f"_{action}")(database, options)
+            try:
+                getattr(self, f"_{action}")(database, options)
+            except KeyboardInterrupt as error:
+                raise MenshunError(f"Interrupted; nothing is half done. {NEXT}") from error
 
     def _prepare(self, alias: str, options: dict[str, Any]) -> None:
         swap = "python manage.py migrate" + (" pam 0010_phase3_begin" if options["back"] else "")

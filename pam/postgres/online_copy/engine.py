@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pam.postgres import catalog
 from pam.postgres.errors import FOREIGN_KEY_VIOLATION, NOT_IN_PREREQUISITE_STATE, TableMissing, build_failed, sqlstate
 from pam.postgres.locks import is_open
+from pam.postgres.long_statement import call_long
 from pam.postgres.online_copy import capture, cleanup, obstacles, referenced, rows, steps
 from pam.postgres.online_copy.build import span_of
 from pam.postgres.online_copy.dress import Dress, read_dress
@@ -136,10 +137,11 @@ def _prepare(connection: BaseDatabaseWrapper, move: Move, now: datetime) -> Dres
     if record is None:
         # The old table of the last swap is finished before anything new has its names.
         _finish(connection, move.layout)
-        found = obstacles.find(connection, move, now)
+        # They read all rows some times, and Ctrl-C need not wait for that.
+        found = call_long(connection, lambda: obstacles.find(connection, move, now))
         if found:
             raise ObstaclesFound(str(move.source), [str(obstacle) for obstacle in found])
-    span = record.span if record else span_of(connection, move, now)
+    span = record.span if record else call_long(connection, lambda: span_of(connection, move, now))
     dress = read_dress(connection, move.source)
     run(connection, steps.beginning(connection, move, dress, span))
     require_unchanged(connection, move)
@@ -174,17 +176,20 @@ def _explained(connection: BaseDatabaseWrapper, layout: Layout) -> Iterator[None
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        raise MoveStopped(layout.table, _rows_copied(connection, layout)) from interrupt
+        raise _stopped(connection, layout) from interrupt
     except Error as error:
         raise build_failed(
             error, f"Converting {layout.table}", is_open(connection), "What is copied is kept."
         ) from error
 
 
-def _rows_copied(connection: BaseDatabaseWrapper, layout: Layout) -> int:
+def _stopped(connection: BaseDatabaseWrapper, layout: Layout) -> MoveStopped:
     if not is_open(connection):
-        return 0
+        return MoveStopped.before_the_swap(layout.table, 0)
     move = _move(connection, layout, to_months=True)
-    if capture.recorded(connection, move) is None:
-        return 0
-    return rows.chunks_left(connection, move)[1]
+    record = capture.recorded(connection, move)
+    if record is None:
+        return MoveStopped.before_the_swap(layout.table, 0)
+    if record.to_months == move.source.is_partitioned:
+        return MoveStopped.after_the_swap(layout.table)
+    return MoveStopped.before_the_swap(layout.table, rows.chunks_left(connection, move)[1])

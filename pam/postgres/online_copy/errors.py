@@ -1,6 +1,7 @@
 """How a move can end before its end."""
 
 from collections.abc import Sequence
+from typing import Self
 
 from pam.postgres.activity import Session
 from pam.postgres.errors import GO_ON, NEXT, MenshunError
@@ -21,11 +22,18 @@ class UnknownShape(MenshunError):
 class MoveStopped(MenshunError):
     """Ctrl-C: the workers ended at the end of their chunk, or what they were at was cancelled."""
 
-    def __init__(self, table: str, rows: int) -> None:
-        super().__init__(
+    @classmethod
+    def before_the_swap(cls, table: str, rows: int) -> Self:
+        """The copy is not in use yet, and so many rows are in it."""
+        return cls(
             f"{table}: stopped. {rows:,} rows are copied and kept, changes are still captured, and the table is in use "
             f"as it was. To take it all away: python manage.py pam_partitions abandon. {GO_ON}"
         )
+
+    @classmethod
+    def after_the_swap(cls, table: str) -> Self:
+        """The copy has the table's place."""
+        return cls(f"{table}: stopped. It is swapped and in use; of the old table something is left. {GO_ON}")
 
 
 class TooBusy(MenshunError):

@@ -250,8 +250,10 @@ class Throttle:
         self._end.set()
         if watching is None:  # interrupted while it began
             return
-        wait([watching], timeout=END_SECONDS)
-        cancel_until_done([watching], [self._own] if self._own else [])
+        try:
+            wait([watching], timeout=END_SECONDS)
+        finally:
+            cancel_until_done([watching], [self._own] if self._own else [])
 
 
 @contextmanager
