@@ -93,7 +93,10 @@ def test_while_it_looks_for_obstacles(phase2, holder):
     """Which reads all rows."""
     with holder.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
-        with ctrl_c_when(lambda: is_waited_for(phase2, holder), "it looks"), pytest.raises(MoveStopped):
+        with (
+            ctrl_c_when(lambda: is_waited_for(phase2, holder), "it looks"),
+            pytest.raises(MoveStopped, match=r"before anything was changed.*python manage\.py migrate"),
+        ):
             engine.convert(connections[phase2], LAYOUT, to_months=True, now=NOW)
         assert not is_waited_for(phase2, holder)
         cursor.execute("ROLLBACK")

@@ -61,7 +61,10 @@ def _wait_or_cancel(connection: BaseDatabaseWrapper, pool: ThreadPoolExecutor, w
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """While threads start: an interrupt there would leave a statement that nobody cancels. It comes at the end."""
+    """While threads start: an interrupt there would leave a statement that nobody cancels. It comes at the end.
+
+    Only from this thread: a signal that the system gives to another one of the process comes at once.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield

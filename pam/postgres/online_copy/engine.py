@@ -185,11 +185,11 @@ def _explained(connection: BaseDatabaseWrapper, layout: Layout) -> Iterator[None
 
 def _stopped(connection: BaseDatabaseWrapper, layout: Layout) -> MoveStopped:
     if not is_open(connection):
-        return MoveStopped.before_the_swap(layout.table, 0)
+        return MoveStopped.without_connection(layout.table)
     move = _move(connection, layout, to_months=True)
     record = capture.recorded(connection, move)
     if record is None:
-        return MoveStopped.before_the_swap(layout.table, 0)
+        return MoveStopped.before_the_copy(layout.table)
     if record.to_months == move.source.is_partitioned:
         return MoveStopped.after_the_swap(layout.table)
     return MoveStopped.before_the_swap(layout.table, rows.chunks_left(connection, move)[1])

@@ -23,6 +23,16 @@ class MoveStopped(MenshunError):
     """Ctrl-C: the workers ended at the end of their chunk, or what they were at was cancelled."""
 
     @classmethod
+    def before_the_copy(cls, table: str) -> Self:
+        """Nothing was begun."""
+        return cls(f"{table}: stopped before anything was changed. {NEXT}")
+
+    @classmethod
+    def without_connection(cls, table: str) -> Self:
+        """The server cannot be asked how far it was."""
+        return cls(f"{table}: stopped, and the connection is lost. What is copied is kept. {GO_ON}")
+
+    @classmethod
     def before_the_swap(cls, table: str, rows: int) -> Self:
         """The copy is not in use yet, and so many rows are in it."""
         return cls(

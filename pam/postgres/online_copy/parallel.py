@@ -23,6 +23,7 @@ Job = TypeVar("Job")
 LOOK_SECONDS = 0.2
 # How long a worker may go on with what it is at after Ctrl-C: long enough for a chunk of rows, not for an index.
 END_SECONDS = 2.0
+# Of a worker's thread: `sessions`, those of all workers that the main thread waits for.
 _worker = threading.local()
 # A table, a primary key, a constraint or trigger that is there; and a name, in the catalog's unique index.
 THERE_ALREADY = ("42P07", "42P16", "42710", UNIQUE_VIOLATION)
@@ -76,7 +77,7 @@ def in_parallel(
             _until_done(futures, done, told)
         except BaseException as reason:
             stop.set()
-            # Who presses Ctrl-C, or presses it again, wants nothing to be finished.
+            # After Ctrl-C a chunk may end. Who presses it again, or after a failure, does not want to wait for that.
             with suppress(KeyboardInterrupt):
                 wait(futures, timeout=END_SECONDS if isinstance(reason, KeyboardInterrupt) else None)
             cancel_until_done(futures, sessions)

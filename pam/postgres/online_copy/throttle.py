@@ -27,6 +27,7 @@ from pam.postgres.online_copy.move import Move
 logger = getLogger("pam.migrations")
 
 LOOK_SECONDS = 1.0
+# Each copy waits for the first look, which takes some milliseconds.
 STEP_SECONDS = 0.02
 TELL_SECONDS = 30.0
 # How long a watcher may take to end by itself before what it waits for is cancelled.
